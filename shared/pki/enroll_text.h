@@ -1,0 +1,39 @@
+
+/*
+ * Copyright (C) The nginx-enroll authors
+ */
+
+
+/*
+ * Names and numbers as text, for logs and variables.  Everything returned is
+ * NUL-terminated UTF-8 without control characters (they are escaped), bounded
+ * to ENROLL_TEXT_MAX octets and freed with OPENSSL_free(); NULL when out of
+ * memory or where there is nothing to show.
+ */
+
+
+#ifndef _ENROLL_TEXT_H_INCLUDED_
+#define _ENROLL_TEXT_H_INCLUDED_
+
+
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+
+#define ENROLL_TEXT_MAX      4096
+#define ENROLL_SERIAL_TEXT   41         /* 20 octets in hex, and NUL */
+
+
+char *enroll_text_name(const X509_NAME *name);        /* RFC 2253 */
+char *enroll_text_cn(const X509_NAME *name);          /* the last CN */
+char *enroll_text_san(const GENERAL_NAMES *san);      /* "dns:a, ip:10.0.0.1" */
+
+/*
+ * upper-case hex without leading zeros beyond whole octets, at most
+ * ENROLL_SERIAL_TEXT octets with NUL; returns the length without it
+ */
+
+size_t enroll_text_serial(const ASN1_INTEGER *serial, char *text);
+
+
+#endif /* _ENROLL_TEXT_H_INCLUDED_ */
