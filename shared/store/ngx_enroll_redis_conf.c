@@ -1,0 +1,369 @@
+
+/*
+ * Copyright (C) The nginx-enroll authors
+ */
+
+
+/*
+ * The arguments of "enroll_redis"
+ */
+
+
+#include "ngx_enroll_redis_internal.h"
+
+
+#define NGX_ENROLL_REDIS_PORT          6379
+#define NGX_ENROLL_REDIS_TIMEOUT       2000
+#define NGX_ENROLL_REDIS_PASSWORD_MAX  1024
+
+
+static ngx_int_t ngx_enroll_redis_conf_address(ngx_conf_t *cf,
+    ngx_enroll_redis_t *redis, ngx_str_t *value);
+static ngx_int_t ngx_enroll_redis_conf_param(ngx_conf_t *cf,
+    ngx_enroll_redis_t *redis, ngx_enroll_redis_tls_t *tls,
+    ngx_str_t *value);
+static ngx_uint_t ngx_enroll_redis_conf_is(ngx_str_t *arg, const char *name,
+    ngx_str_t *value);
+static ngx_int_t ngx_enroll_redis_conf_prefix(ngx_str_t *prefix);
+static ngx_int_t ngx_enroll_redis_conf_password(ngx_conf_t *cf,
+    ngx_enroll_redis_t *redis, ngx_str_t *file);
+static ngx_int_t ngx_enroll_redis_conf_first_line(ngx_conf_t *cf,
+    ngx_str_t *password, u_char *buf, ssize_t n, ngx_str_t *file);
+static void ngx_enroll_redis_conf_wipe(void *data);
+static char *ngx_enroll_redis_conf_tls(ngx_conf_t *cf,
+    ngx_enroll_redis_t *redis, ngx_enroll_redis_tls_t *tls);
+
+
+char *
+ngx_enroll_redis_conf(ngx_conf_t *cf, ngx_enroll_redis_t **rp)
+{
+    ngx_str_t               *value;
+    ngx_uint_t               i;
+    ngx_enroll_redis_t      *redis;
+    ngx_enroll_redis_tls_t  *tls;
+
+    redis = ngx_pcalloc(cf->pool, sizeof(ngx_enroll_redis_t));
+    if (redis == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    tls = ngx_pcalloc(cf->pool, sizeof(ngx_enroll_redis_tls_t));
+    if (tls == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    redis->timeout = NGX_ENROLL_REDIS_TIMEOUT;
+    ngx_str_set(&redis->prefix, "enroll:");
+
+    value = cf->args->elts;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        if (ngx_enroll_redis_conf_param(cf, redis, tls, &value[i]) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (redis->user.len && redis->password.len == 0) {
+        return "has \"user\" without \"password_file\"";
+    }
+
+    if (ngx_enroll_redis_conf_address(cf, redis, &value[1]) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    *rp = redis;
+
+    return ngx_enroll_redis_conf_tls(cf, redis, tls);
+}
+
+
+static ngx_int_t
+ngx_enroll_redis_conf_address(ngx_conf_t *cf, ngx_enroll_redis_t *redis,
+    ngx_str_t *value)
+{
+    ngx_url_t   u;
+    ngx_uint_t  i;
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+
+    u.url = *value;
+    u.default_port = NGX_ENROLL_REDIS_PORT;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s in \"%V\" of the \"enroll_redis\" directive",
+                           u.err ? u.err : "no memory", value);
+        return NGX_ERROR;
+    }
+
+    redis->address = *value;
+    redis->port = u.port;
+
+#if (NGX_HAVE_UNIX_DOMAIN)
+
+    if (u.family == AF_UNIX) {
+        redis->path = (u_char *)
+                      ((struct sockaddr_un *) u.addrs[0].sockaddr)->sun_path;
+        redis->naddrs = 1;
+
+        return NGX_OK;
+    }
+
+#endif
+
+    redis->name = u.host;
+
+    for (i = 0; i < u.naddrs; i++) {
+        ngx_enroll_redis_add_addr(redis, u.addrs[i].sockaddr,
+                                  u.addrs[i].socklen);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_enroll_redis_conf_param(ngx_conf_t *cf, ngx_enroll_redis_t *redis,
+    ngx_enroll_redis_tls_t *tls, ngx_str_t *arg)
+{
+    ngx_str_t  value;
+
+    if (ngx_enroll_redis_conf_is(arg, "user=", &value)) {
+        redis->user = value;
+
+        if (value.len) {
+            return NGX_OK;
+        }
+
+    } else if (ngx_enroll_redis_conf_is(arg, "password_file=", &value)) {
+
+        if (value.len) {
+            return ngx_enroll_redis_conf_password(cf, redis, &value);
+        }
+
+    } else if (ngx_enroll_redis_conf_is(arg, "db=", &value)) {
+        redis->db = ngx_atoi(value.data, value.len);
+
+        if (redis->db != NGX_ERROR) {
+            return NGX_OK;
+        }
+
+    } else if (ngx_enroll_redis_conf_is(arg, "prefix=", &value)) {
+        redis->prefix = value;
+
+        if (ngx_enroll_redis_conf_prefix(&value) == NGX_OK) {
+            return NGX_OK;
+        }
+
+    } else if (ngx_enroll_redis_conf_is(arg, "timeout=", &value)) {
+        redis->timeout = ngx_parse_time(&value, 0);
+
+        if (redis->timeout != (ngx_msec_t) NGX_ERROR && redis->timeout != 0) {
+            return NGX_OK;
+        }
+
+    } else if (ngx_enroll_redis_conf_is(arg, "tls_ca=", &tls->ca)) {
+
+        if (tls->ca.len) {
+            return NGX_OK;
+        }
+
+    } else if (ngx_enroll_redis_conf_is(arg, "tls_name=", &tls->name)) {
+
+        if (tls->name.len) {
+            return NGX_OK;
+        }
+
+    } else if (ngx_enroll_redis_conf_is(arg, "tls_certificate=",
+                                        &tls->certificate))
+    {
+        if (tls->certificate.len) {
+            return NGX_OK;
+        }
+
+    } else if (ngx_enroll_redis_conf_is(arg, "tls_certificate_key=",
+                                        &tls->certificate_key))
+    {
+        if (tls->certificate_key.len) {
+            return NGX_OK;
+        }
+
+    } else if (arg->len == 3 && ngx_strncmp(arg->data, "tls", 3) == 0) {
+        redis->tls = tls;
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"", arg);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_uint_t
+ngx_enroll_redis_conf_is(ngx_str_t *arg, const char *name, ngx_str_t *value)
+{
+    size_t  len;
+
+    len = ngx_strlen(name);
+
+    if (arg->len < len || ngx_strncmp(arg->data, name, len) != 0) {
+        return 0;
+    }
+
+    value->data = arg->data + len;
+    value->len = arg->len - len;
+
+    return 1;
+}
+
+
+static ngx_int_t
+ngx_enroll_redis_conf_prefix(ngx_str_t *prefix)
+{
+    u_char      ch;
+    ngx_uint_t  i;
+
+    for (i = 0; i < prefix->len; i++) {
+        ch = prefix->data[i];
+
+        /* braces would take the place of the hash tag, which is the CA */
+
+        if (ch <= ' ' || ch >= 0x7f || ch == '{' || ch == '}') {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_enroll_redis_conf_password(ngx_conf_t *cf, ngx_enroll_redis_t *redis,
+    ngx_str_t *file)
+{
+    u_char     buf[NGX_ENROLL_REDIS_PASSWORD_MAX + 1];
+    ssize_t    n;
+    ngx_fd_t   fd;
+    ngx_int_t  rc;
+
+    if (ngx_conf_full_name(cf->cycle, file, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    fd = ngx_open_file(file->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" failed", file);
+        return NGX_ERROR;
+    }
+
+    n = ngx_read_fd(fd, buf, sizeof(buf));
+
+    if (n == -1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_read_fd_n " \"%V\" failed", file);
+        rc = NGX_ERROR;
+
+    } else {
+        rc = ngx_enroll_redis_conf_first_line(cf, &redis->password, buf, n,
+                                              file);
+    }
+
+    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
+                           ngx_close_file_n " \"%V\" failed", file);
+    }
+
+    ngx_explicit_memzero(buf, sizeof(buf));
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_enroll_redis_conf_first_line(ngx_conf_t *cf, ngx_str_t *password,
+    u_char *buf, ssize_t n, ngx_str_t *file)
+{
+    u_char              *end;
+    ngx_pool_cleanup_t  *cln;
+
+    end = ngx_strlchr(buf, buf + n, '\n');
+    if (end == NULL) {
+        end = buf + n;
+    }
+
+    if (end > buf && end[-1] == '\r') {
+        end--;
+    }
+
+    if (end == buf || end - buf > NGX_ENROLL_REDIS_PASSWORD_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no password of 1 to %d octets in the first line "
+                           "of \"%V\"", NGX_ENROLL_REDIS_PASSWORD_MAX, file);
+        return NGX_ERROR;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    password->data = ngx_pnalloc(cf->pool, end - buf);
+    if (password->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    password->len = end - buf;
+    ngx_memcpy(password->data, buf, password->len);
+
+    cln->handler = ngx_enroll_redis_conf_wipe;
+    cln->data = password;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_enroll_redis_conf_wipe(void *data)
+{
+    ngx_str_t  *password = data;
+
+    ngx_explicit_memzero(password->data, password->len);
+}
+
+
+static char *
+ngx_enroll_redis_conf_tls(ngx_conf_t *cf, ngx_enroll_redis_t *redis,
+    ngx_enroll_redis_tls_t *tls)
+{
+    if (redis->tls == NULL) {
+
+        if (tls->ca.len || tls->name.len || tls->certificate.len
+            || tls->certificate_key.len)
+        {
+            return "has \"tls_...\" parameters without \"tls\"";
+        }
+
+        return NGX_CONF_OK;
+    }
+
+    if (redis->path) {
+        return "has \"tls\" with a unix socket";
+    }
+
+    if ((tls->certificate.len == 0) != (tls->certificate_key.len == 0)) {
+        return "has one of \"tls_certificate\" and \"tls_certificate_key\" "
+               "without the other";
+    }
+
+    if (tls->name.len == 0) {
+        tls->name = redis->name;
+    }
+
+    if (ngx_enroll_redis_tls_init(cf, tls) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
