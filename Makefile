@@ -152,7 +152,8 @@ test: modules unit
 	$(PROVE) -I t/lib $(TESTS)
 
 asan: unit build/asan/nginx
-	TEST_NGINX_BINARY="$$PWD/build/asan/nginx" TEST_NGINX_MODULES= \
+	TEST_NGINX_BINARY="$$PWD/build/asan/nginx" TEST_NGINX_STATIC=1 \
+	UBSAN_OPTIONS=print_stacktrace=1 \
 	    $(PROVE) -I t/lib $(TESTS)
 
 build/asan/nginx: config build/settings tools/nginx-asan.sh $(SOURCES) \
