@@ -27,7 +27,7 @@
 
 
 typedef struct {
-    STACK_OF(X509)     *chain;       /* the issuing certificate, …, the root */
+    STACK_OF(X509)     *chain;       /* from the issuing one to the root */
     STACK_OF(X509)     *previous;    /* predecessors that may still renew */
     STACK_OF(X509)     *next;        /* successors and cross certificates */
     EVP_PKEY           *key;         /* of chain[0] */

@@ -29,7 +29,7 @@
 #define ENROLL_SAN_IP         0x0004    /* ip */
 #define ENROLL_SAN_EMAIL      0x0008    /* email */
 #define ENROLL_SAN_URI        0x0010    /* uri */
-#define ENROLL_SAN_UPN        0x0020    /* upn: otherName 1.3.6.1.4.1.311.20.2.3 */
+#define ENROLL_SAN_UPN        0x0020    /* upn: Microsoft's otherName */
 #define ENROLL_SAN_SID        0x0040    /* sid: Microsoft's tag: URI */
 
 #define ENROLL_SAN_DEFAULT                                                    \

@@ -16,6 +16,7 @@
 #define _ENROLL_TEXT_H_INCLUDED_
 
 
+#include <stddef.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
@@ -30,10 +31,19 @@ char *enroll_text_san(const GENERAL_NAMES *san);      /* "dns:a, ip:10.0.0.1" */
 
 /*
  * upper-case hex without leading zeros beyond whole octets, at most
- * ENROLL_SERIAL_TEXT octets with NUL; returns the length without it
+ * ENROLL_SERIAL_TEXT octets with NUL; returns the length without it, 0 and
+ * empty text for what no CA may use (RFC 5280, section 4.1.2.2: negative,
+ * more than 20 octets), lest it be taken for another's
  */
 
 size_t enroll_text_serial(const ASN1_INTEGER *serial, char *text);
+
+/*
+ * The number of characters of len octets of UTF-8; -1 where they are not
+ * strict UTF-8 (RFC 3629) or have a control character in them
+ */
+
+long enroll_text_length(const unsigned char *text, size_t len);
 
 
 #endif /* _ENROLL_TEXT_H_INCLUDED_ */
