@@ -1,0 +1,339 @@
+
+/*
+ * Copyright (C) The nginx-enroll authors
+ */
+
+
+/*
+ * What the protocol modules may know of the core.  The three modules are one
+ * build: NGX_HTTP_ENROLL_ABI is compared at start.
+ */
+
+
+#ifndef _NGX_HTTP_ENROLL_H_INCLUDED_
+#define _NGX_HTTP_ENROLL_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include "enroll_bag.h"
+#include "enroll_ca.h"
+#include "enroll_csr.h"
+#include "enroll_encoding.h"
+#include "enroll_issue.h"
+#include "enroll_names.h"
+#include "enroll_outcome.h"
+#include "enroll_text.h"
+
+#include "ngx_enroll_store.h"
+
+
+#define NGX_HTTP_ENROLL_ABI       1
+
+#define NGX_HTTP_ENROLL_SAN_SET   0x8000     /* "san" was given */
+
+
+typedef struct ngx_http_enroll_request_s  ngx_http_enroll_request_t;
+
+
+typedef struct {
+    ngx_str_t                     name;
+    ngx_uint_t                    index;      /* among the CAs */
+    enroll_ca_t                   pki;
+    u_char                        key_digest[ENROLL_DIGEST_LEN];
+
+    /* as configured */
+
+    ngx_str_t                     certificate;
+    ngx_str_t                     certificate_key;
+    ngx_str_t                     password_file;
+    ngx_str_t                     previous_certificate;
+    ngx_str_t                     next_certificate;
+} ngx_http_enroll_ca_t;
+
+
+typedef struct {
+    ngx_str_t                     name;
+    enroll_profile_t              pki;
+    ngx_array_t                  *subject;    /* of ngx_http_enroll_rdn_t;
+                                                 NULL: the request's */
+    ngx_array_t                  *san;        /* of ngx_http_enroll_san_t */
+
+    /* as configured */
+
+    time_t                        validity;
+    time_t                        backdate;
+    time_t                        renew_before;
+    ngx_uint_t                    renew_copy;
+    ngx_uint_t                    san_set;
+} ngx_http_enroll_profile_t;
+
+
+typedef struct {
+    ngx_array_t                   cas;        /* ngx_http_enroll_ca_t * */
+    ngx_array_t                   profiles;   /* ngx_http_enroll_profile_t * */
+    ngx_http_enroll_profile_t    *profile;    /* the built-in one */
+    ngx_enroll_redis_t           *redis;
+    ngx_thread_pool_t            *thread_pool;
+    struct ngx_http_enroll_endpoint_s  *endpoint;   /* the first location
+                                                       that issues */
+} ngx_http_enroll_main_conf_t;
+
+
+#define NGX_HTTP_ENROLL_NAMES_IDENTITY   0
+#define NGX_HTTP_ENROLL_NAMES_ANY        1
+
+
+typedef struct {
+    ngx_uint_t                    names;
+    size_t                        max_body_size;
+    ngx_msec_t                    timeout;
+} ngx_http_enroll_loc_conf_t;
+
+
+/* "est CA [profile=NAME]" and its like, in a location */
+
+typedef struct ngx_http_enroll_endpoint_s {
+    ngx_http_complex_value_t     *ca_value;   /* NULL: not in this location */
+    ngx_http_complex_value_t     *profile_value;
+    ngx_http_enroll_ca_t         *ca;         /* where the name is constant */
+    ngx_http_enroll_profile_t    *profile;
+    ngx_str_t                     location;   /* its name */
+    ngx_uint_t                    prefix;     /* length of the URI to skip;
+                                                 0: up to the last slash */
+    u_char                       *file;       /* of the directive */
+    ngx_uint_t                    line;
+} ngx_http_enroll_endpoint_t;
+
+
+/* one line of a password file */
+
+typedef struct {
+    ngx_str_t                     user;
+    ngx_str_t                     hash;       /* NUL-terminated */
+} ngx_http_enroll_user_t;
+
+
+/* a protocol: what it makes of a request and of an outcome */
+
+typedef struct {
+    ngx_str_t                     name;
+
+    /*
+     * body to er->csr; ENROLL_OK or the reason of refusal.  On the event
+     * loop; body is of er->pool
+     */
+    enroll_outcome_e            (*decode)(ngx_http_enroll_request_t *er,
+                                    ngx_str_t *body);
+
+    /*
+     * sends the answer to er->outcome: header and body, by
+     * ngx_http_enroll_send(); returns as the output filters do
+     */
+    ngx_int_t                   (*answer)(ngx_http_request_t *r,
+                                    ngx_http_enroll_request_t *er);
+} ngx_http_enroll_protocol_t;
+
+
+typedef enum {
+    NGX_HTTP_ENROLL_NOBODY = 0,
+    NGX_HTTP_ENROLL_BASIC,
+    NGX_HTTP_ENROLL_CERTIFICATE
+} ngx_http_enroll_auth_e;
+
+
+/*
+ * The request, as it travels.  It has a pool of its own and outlives the
+ * HTTP request where a job or the store still has it.  Each step fills in
+ * its own part.
+ */
+
+struct ngx_http_enroll_request_s {
+    ngx_pool_t                         *pool;
+    ngx_http_request_t                 *request;  /* NULL: answered or gone */
+    const ngx_http_enroll_protocol_t   *protocol;
+    ngx_http_enroll_main_conf_t        *emcf;
+    ngx_http_enroll_loc_conf_t         *elcf;
+    ngx_http_enroll_endpoint_t         *endpoint;
+    ngx_http_enroll_ca_t               *ca;
+    ngx_http_enroll_profile_t          *profile;
+    ngx_str_t                           operation;
+    enroll_outcome_e                    outcome;
+
+    /* policy, set by the protocol's module */
+
+    ngx_msec_t                          repeat;
+    unsigned                            unrecorded:1;
+    unsigned                            linked:1;     /* PoP was linked */
+
+    /* access */
+
+    ngx_http_enroll_auth_e              auth;
+    ngx_str_t                           identity;     /* of the asker */
+    ngx_str_t                           requester;    /* the same, unique */
+    ngx_str_t                           user;         /* by password */
+    X509                               *cert;         /* the asker's */
+    unsigned                            renewal:1;    /* cert is this CA's */
+
+    /* of ngx_http_enroll_user_t; NULL: no password is to be checked */
+
+    ngx_array_t                        *users;
+    ngx_str_t                           password;
+
+    /* decode, check */
+
+    enroll_csr_t                       *csr;
+    enroll_names_t                      names;
+    time_t                              now;
+
+    /* admit, sign, record */
+
+    ngx_str_t                           id;
+    ngx_str_t                           lease;
+    X509                               *issued;       /* now or before */
+    ngx_str_t                           certificate;  /* its DER */
+    u_char                             *der;          /* OPENSSL_free() */
+    size_t                              der_len;
+
+    /* the machine */
+
+    ngx_uint_t                          step;
+    enroll_outcome_e                    result;       /* of a job */
+    ngx_event_t                         deadline;
+    ngx_event_t                         retry;
+    ngx_msec_t                          wait;
+    unsigned                            attached:1;   /* r->pool knows it */
+    unsigned                            busy:1;       /* a job or the store
+                                                         will come back */
+    unsigned                            asked:1;      /* admit has answered */
+    unsigned                            leased:1;
+    unsigned                            stored:1;     /* record has answered */
+    unsigned                            recorded:1;
+};
+
+
+/* configuration */
+
+char *ngx_http_enroll_endpoint(ngx_conf_t *cf,
+    ngx_http_enroll_endpoint_t *endpoint);
+char *ngx_http_enroll_endpoint_init(ngx_conf_t *cf,
+    ngx_http_enroll_endpoint_t *endpoint);
+ngx_int_t ngx_http_enroll_read_file(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_str_t *content);
+STACK_OF(X509) *ngx_http_enroll_read_certs(ngx_conf_t *cf, ngx_str_t *name);
+ngx_array_t *ngx_http_enroll_read_users(ngx_conf_t *cf, ngx_str_t *name);
+
+/*
+ * The CA and profile that the location names for this request: ENROLL_OK and
+ * er->ca, er->profile, else ENROLL_NO_CA, ENROLL_NO_PROFILE
+ */
+
+enroll_outcome_e ngx_http_enroll_find(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er);
+
+/* what follows the location's prefix in the URI; len 0 where nothing does */
+
+void ngx_http_enroll_rest(ngx_http_request_t *r,
+    ngx_http_enroll_endpoint_t *endpoint, ngx_str_t *rest);
+
+/* the request's life */
+
+ngx_http_enroll_request_t *ngx_http_enroll_create(ngx_http_request_t *r,
+    const ngx_http_enroll_protocol_t *protocol,
+    ngx_http_enroll_endpoint_t *endpoint);
+ngx_http_enroll_request_t *ngx_http_enroll_get(ngx_http_request_t *r);
+
+/*
+ * Ends the request here and now with an outcome: logs, answers.  Returns what
+ * a content handler returns.
+ */
+
+ngx_int_t ngx_http_enroll_end(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er, enroll_outcome_e outcome);
+
+/*
+ * Reads the body and takes the request through all further steps.  Returns
+ * what a content handler returns.
+ */
+
+ngx_int_t ngx_http_enroll_start(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er);
+
+/* the machine's own */
+
+void ngx_http_enroll_resume(ngx_http_enroll_request_t *er);
+ngx_int_t ngx_http_enroll_body(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er, ngx_str_t *body);
+
+/*
+ * Runs work(er) on the thread pool, or here and now where it is cheap:
+ * NGX_OK: it is done; NGX_AGAIN: ngx_http_enroll_resume() follows;
+ * NGX_DONE: no room, er->outcome is set
+ */
+
+ngx_int_t ngx_http_enroll_job(ngx_http_enroll_request_t *er,
+    void (*work)(ngx_http_enroll_request_t *er), ngx_uint_t cheap);
+
+/* steps from admit on */
+
+ngx_int_t ngx_http_enroll_admit(ngx_http_enroll_request_t *er);
+ngx_int_t ngx_http_enroll_record(ngx_http_enroll_request_t *er);
+void ngx_http_enroll_release(ngx_http_enroll_request_t *er);
+
+/* who is asking */
+
+enroll_outcome_e ngx_http_enroll_certificate(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er, STACK_OF(X509) *issuers);
+ngx_int_t ngx_http_enroll_basic(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er, ngx_array_t *users);
+void ngx_http_enroll_password(ngx_http_enroll_request_t *er);
+ngx_int_t ngx_http_enroll_identify(ngx_http_enroll_request_t *er);
+
+/* subject and SAN as the profile has them */
+
+enroll_outcome_e ngx_http_enroll_names(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er);
+
+/* answers */
+
+ngx_int_t ngx_http_enroll_header(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value);
+ngx_int_t ngx_http_enroll_send(ngx_http_request_t *r, ngx_uint_t status,
+    const char *type, ngx_str_t *body);
+ngx_int_t ngx_http_enroll_send_refusal(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er);
+
+/* text, into a pool; s is freed, NULL gives an empty string */
+
+void ngx_http_enroll_text(ngx_pool_t *pool, ngx_str_t *text, char *s);
+char *ngx_http_enroll_san_text(X509_EXTENSION *ext);
+time_t ngx_http_enroll_time(const ASN1_TIME *t);
+ngx_int_t ngx_http_enroll_hex(ngx_pool_t *pool, ngx_str_t *hex, u_char *data,
+    size_t len);
+ngx_int_t ngx_http_enroll_serial(ngx_pool_t *pool, ngx_str_t *text,
+    const X509 *x);
+
+/* configuration blocks, variables */
+
+char *ngx_http_enroll_ca_block(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_enroll_profile_block(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_enroll_block(ngx_conf_t *cf, ngx_command_t *commands,
+    void *conf);
+char *ngx_http_enroll_profile_builtin(ngx_conf_t *cf,
+    ngx_http_enroll_main_conf_t *emcf);
+ngx_int_t ngx_http_enroll_add_variables(ngx_conf_t *cf);
+
+
+extern ngx_module_t  ngx_http_enroll_module;
+extern ngx_uint_t    ngx_http_enroll_abi;
+
+
+#endif /* _NGX_HTTP_ENROLL_H_INCLUDED_ */

@@ -1,0 +1,575 @@
+
+/*
+ * Copyright (C) The nginx-enroll authors
+ */
+
+
+/*
+ * The way of a request: a table of steps, and a machine that takes the
+ * request from one to the next.  A step says NGX_OK (go on), NGX_AGAIN (a
+ * job, the store or a timer will resume) or NGX_DONE (er->outcome stands).
+ *
+ * The HTTP request may go away at any moment; what was signed is recorded
+ * all the same, what was only admitted is released.
+ */
+
+
+#include "ngx_http_enroll.h"
+
+
+static void ngx_http_enroll_body_ready(ngx_http_request_t *r);
+static void ngx_http_enroll_run(ngx_http_enroll_request_t *er);
+static void ngx_http_enroll_finish(ngx_http_enroll_request_t *er);
+static void ngx_http_enroll_log(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er);
+static void ngx_http_enroll_deadline(ngx_event_t *ev);
+static void ngx_http_enroll_detach(void *data);
+static void ngx_http_enroll_destroy(ngx_http_enroll_request_t *er);
+
+static ngx_int_t ngx_http_enroll_step_password(ngx_http_enroll_request_t *er);
+static ngx_int_t ngx_http_enroll_step_decode(ngx_http_enroll_request_t *er);
+static ngx_int_t ngx_http_enroll_step_verify(ngx_http_enroll_request_t *er);
+static ngx_int_t ngx_http_enroll_step_check(ngx_http_enroll_request_t *er);
+static ngx_int_t ngx_http_enroll_step_sign(ngx_http_enroll_request_t *er);
+static ngx_int_t ngx_http_enroll_step_signed(ngx_http_enroll_request_t *er);
+static ngx_int_t ngx_http_enroll_step_done(ngx_http_enroll_request_t *er);
+static void ngx_http_enroll_work_verify(ngx_http_enroll_request_t *er);
+static void ngx_http_enroll_work_sign(ngx_http_enroll_request_t *er);
+
+
+static ngx_int_t  (*ngx_http_enroll_steps[])(ngx_http_enroll_request_t *er) = {
+    ngx_http_enroll_step_password,
+    ngx_http_enroll_identify,
+    ngx_http_enroll_step_decode,
+    ngx_http_enroll_step_verify,
+    ngx_http_enroll_step_check,
+    ngx_http_enroll_admit,
+    ngx_http_enroll_step_sign,
+    ngx_http_enroll_step_signed,
+    ngx_http_enroll_record,
+    ngx_http_enroll_step_done
+};
+
+
+ngx_http_enroll_request_t *
+ngx_http_enroll_create(ngx_http_request_t *r,
+    const ngx_http_enroll_protocol_t *protocol,
+    ngx_http_enroll_endpoint_t *endpoint)
+{
+    ngx_pool_t                 *pool;
+    ngx_pool_cleanup_t         *cln;
+    ngx_http_enroll_request_t  *er;
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    /* the pool's log must outlive the connection's */
+
+    pool = ngx_create_pool(1024, ngx_cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    er = ngx_pcalloc(pool, sizeof(ngx_http_enroll_request_t));
+    if (er == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    er->pool = pool;
+    er->request = r;
+    er->protocol = protocol;
+    er->endpoint = endpoint;
+    er->emcf = ngx_http_get_module_main_conf(r, ngx_http_enroll_module);
+    er->elcf = ngx_http_get_module_loc_conf(r, ngx_http_enroll_module);
+    er->outcome = ENROLL_CLIENT_GONE;
+    er->attached = 1;
+
+    cln->handler = ngx_http_enroll_detach;
+    cln->data = er;
+
+    ngx_http_set_ctx(r, er, ngx_http_enroll_module);
+
+    return er;
+}
+
+
+/* also after an internal redirect, which clears the contexts */
+
+ngx_http_enroll_request_t *
+ngx_http_enroll_get(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t         *cln;
+    ngx_http_enroll_request_t  *er;
+
+    r = r->main;
+
+    er = ngx_http_get_module_ctx(r, ngx_http_enroll_module);
+
+    if (er == NULL && (r->internal || r->filter_finalize)) {
+
+        for (cln = r->pool->cleanup; cln; cln = cln->next) {
+            if (cln->handler == ngx_http_enroll_detach) {
+                er = cln->data;
+                break;
+            }
+        }
+    }
+
+    return er;
+}
+
+
+ngx_int_t
+ngx_http_enroll_end(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
+    enroll_outcome_e outcome)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    er->outcome = outcome;
+    er->request = NULL;
+
+    ngx_http_enroll_log(r, er);
+
+    return er->protocol->answer(r, er);
+}
+
+
+ngx_int_t
+ngx_http_enroll_start(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_enroll_body_ready);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_enroll_body_ready(ngx_http_request_t *r)
+{
+    ngx_http_enroll_request_t  *er;
+
+    er = ngx_http_get_module_ctx(r, ngx_http_enroll_module);
+
+    /* a client that goes away while we wait is noticed */
+
+    r->read_event_handler = ngx_http_test_reading;
+
+    /*
+     * The bound of all that follows.  Not cancelable: it is what keeps an
+     * exiting worker alive until the request has its answer.
+     */
+
+    er->deadline.handler = ngx_http_enroll_deadline;
+    er->deadline.data = er;
+    er->deadline.log = ngx_cycle->log;
+
+    ngx_add_timer(&er->deadline, er->elcf->timeout);
+
+    er->now = ngx_time();
+
+    ngx_http_enroll_run(er);
+}
+
+
+/* for event handlers: a job is done, the store has answered, time is up */
+
+void
+ngx_http_enroll_resume(ngx_http_enroll_request_t *er)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = er->request;
+
+    if (r == NULL) {
+        ngx_http_enroll_run(er);
+        return;
+    }
+
+    c = r->connection;
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_http_enroll_run(er);
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_enroll_run(ngx_http_enroll_request_t *er)
+{
+    ngx_int_t  rc;
+
+    er->busy = 0;
+
+    for ( ;; ) {
+
+        if (er->request == NULL && er->der == NULL) {
+
+            /* nobody waits and nothing is signed */
+
+            break;
+        }
+
+        rc = ngx_http_enroll_steps[er->step](er);
+
+        if (rc == NGX_AGAIN) {
+            er->busy = 1;
+            return;
+        }
+
+        if (rc == NGX_DONE) {
+            break;
+        }
+
+        er->step++;
+    }
+
+    ngx_http_enroll_finish(er);
+}
+
+
+static void
+ngx_http_enroll_finish(ngx_http_enroll_request_t *er)
+{
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
+
+    if (er->deadline.timer_set) {
+        ngx_del_timer(&er->deadline);
+    }
+
+    if (er->leased && !er->recorded) {
+        ngx_http_enroll_release(er);
+    }
+
+    r = er->request;
+
+    if (r) {
+        er->request = NULL;
+
+        ngx_http_enroll_log(r, er);
+
+        rc = er->protocol->answer(r, er);
+        ngx_http_finalize_request(r, rc);
+
+        /* er may be no more */
+
+        return;
+    }
+
+    if (!er->attached) {
+        ngx_http_enroll_destroy(er);
+    }
+}
+
+
+static void
+ngx_http_enroll_deadline(ngx_event_t *ev)
+{
+    ngx_int_t                   rc;
+    ngx_connection_t           *c;
+    ngx_http_request_t         *r;
+    ngx_http_enroll_request_t  *er;
+
+    er = ev->data;
+
+    if (er->retry.timer_set) {
+
+        /* between two questions to the store nobody else will come back */
+
+        ngx_del_timer(&er->retry);
+        er->busy = 0;
+    }
+
+    r = er->request;
+
+    if (r == NULL) {
+        return;
+    }
+
+    /* er goes on without its request where a job or the store has it */
+
+    er->request = NULL;
+    er->outcome = ENROLL_TIMEOUT;
+
+    c = r->connection;
+    ngx_http_set_log_request(c->log, r);
+
+    ngx_http_enroll_log(r, er);
+
+    rc = er->protocol->answer(r, er);
+
+    ngx_http_finalize_request(r, rc);
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_enroll_log(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
+{
+    ngx_str_t                none = ngx_null_string, *ca;
+    const enroll_outcome_t  *outcome;
+
+    outcome = enroll_outcome(er->outcome);
+    ca = er->ca ? &er->ca->name : &none;
+
+    switch (outcome->class) {
+
+    case ENROLL_CLASS_DONE:
+        ngx_log_debug3(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                       "enroll: %V %V %s", &er->protocol->name,
+                       &er->operation, outcome->reason);
+        break;
+
+    case ENROLL_CLASS_REFUSED:
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "%V %V refused: %s, CA \"%V\", identity \"%V\"",
+                      &er->protocol->name, &er->operation, outcome->reason,
+                      ca, &er->identity);
+        break;
+
+    case ENROLL_CLASS_FAILED:
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "%V %V failed: %s, CA \"%V\", identity \"%V\"",
+                      &er->protocol->name, &er->operation, outcome->reason,
+                      ca, &er->identity);
+        break;
+    }
+}
+
+
+/* the pool of the HTTP request goes: it is answered, or the client left */
+
+static void
+ngx_http_enroll_detach(void *data)
+{
+    ngx_http_enroll_request_t *er = data;
+
+    er->request = NULL;
+    er->attached = 0;
+
+    if (er->retry.timer_set) {
+        ngx_del_timer(&er->retry);
+        er->busy = 0;
+    }
+
+    if (!er->busy) {
+        ngx_http_enroll_destroy(er);
+    }
+}
+
+
+static void
+ngx_http_enroll_destroy(ngx_http_enroll_request_t *er)
+{
+    if (er->deadline.timer_set) {
+        ngx_del_timer(&er->deadline);
+    }
+
+    if (er->password.len) {
+        ngx_explicit_memzero(er->password.data, er->password.len);
+    }
+
+    X509_free(er->cert);
+    X509_free(er->issued);
+    OPENSSL_free(er->der);
+
+    enroll_csr_free(er->csr);
+    enroll_names_cleanup(&er->names);
+
+    ngx_destroy_pool(er->pool);
+}
+
+
+/* the password's hash costs time on purpose: always on a thread */
+
+static ngx_int_t
+ngx_http_enroll_step_password(ngx_http_enroll_request_t *er)
+{
+    if (er->users == NULL) {
+        er->result = ENROLL_OK;
+        return NGX_OK;
+    }
+
+    return ngx_http_enroll_job(er, ngx_http_enroll_password, 0);
+}
+
+
+static ngx_int_t
+ngx_http_enroll_step_decode(ngx_http_enroll_request_t *er)
+{
+    ngx_str_t           body;
+    enroll_outcome_e    rc;
+    enroll_csr_t       *csr;
+
+    switch (ngx_http_enroll_body(er->request, er, &body)) {
+
+    case NGX_OK:
+        rc = body.len ? er->protocol->decode(er, &body) : ENROLL_EMPTY_BODY;
+        break;
+
+    case NGX_DECLINED:
+        rc = ENROLL_TOO_LARGE;
+        break;
+
+    default:
+        rc = ENROLL_INTERNAL;
+    }
+
+    if (rc == ENROLL_OK) {
+        csr = er->csr;
+
+        /* what is cheap to refuse goes before any signature is verified */
+
+        if (!enroll_key_allowed(&er->profile->pki.keys, &csr->key)) {
+            rc = ENROLL_KEY_NOT_ALLOWED;
+
+        } else if (ngx_memcmp(csr->key_digest, er->ca->key_digest,
+                              ENROLL_DIGEST_LEN)
+                   == 0)
+        {
+            rc = ENROLL_KEY_RESERVED;
+        }
+    }
+
+    if (rc != ENROLL_OK) {
+        er->outcome = rc;
+        return NGX_DONE;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_enroll_step_verify(ngx_http_enroll_request_t *er)
+{
+    return ngx_http_enroll_job(er, ngx_http_enroll_work_verify,
+                               enroll_key_cheap(&er->csr->key));
+}
+
+
+static void
+ngx_http_enroll_work_verify(ngx_http_enroll_request_t *er)
+{
+    er->result = enroll_csr_verify(er->csr);
+}
+
+
+/* may these names be certified for whom it is that asks? */
+
+static ngx_int_t
+ngx_http_enroll_step_check(ngx_http_enroll_request_t *er)
+{
+    enroll_asker_t     asker;
+    enroll_outcome_e   rc;
+    enroll_profile_t  *profile;
+
+    rc = er->result;
+
+    if (rc != ENROLL_OK) {
+        goto done;
+    }
+
+    profile = &er->profile->pki;
+
+    if (er->renewal) {
+
+        if (profile->renew_before
+            && er->now < ngx_http_enroll_time(X509_get0_notAfter(er->cert))
+                         - profile->renew_before)
+        {
+            rc = ENROLL_RENEWAL_EARLY;
+            goto done;
+        }
+
+        if (!profile->renew_copy) {
+            rc = enroll_names_renewal_check(er->csr, er->cert, 0);
+
+            if (rc != ENROLL_OK) {
+                goto done;
+            }
+        }
+
+        rc = enroll_names_renew(&er->names, er->cert);
+        goto done;
+    }
+
+    rc = ngx_http_enroll_names(er->request, er);
+
+    if (rc == ENROLL_OK
+        && er->elcf->names == NGX_HTTP_ENROLL_NAMES_IDENTITY)
+    {
+        asker.user = er->user.data ? (char *) er->user.data : NULL;
+        asker.user_len = er->user.len;
+        asker.cert = er->cert;
+
+        rc = enroll_names_permitted(&er->names, &asker);
+    }
+
+done:
+
+    if (rc != ENROLL_OK) {
+        er->outcome = rc;
+        return NGX_DONE;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_enroll_step_sign(ngx_http_enroll_request_t *er)
+{
+    return ngx_http_enroll_job(er, ngx_http_enroll_work_sign,
+                               er->ca->pki.cheap);
+}
+
+
+static void
+ngx_http_enroll_work_sign(ngx_http_enroll_request_t *er)
+{
+    er->result = enroll_issue(&er->ca->pki, &er->profile->pki, er->csr,
+                              &er->names, er->now, &er->issued, &er->der,
+                              &er->der_len);
+}
+
+
+static ngx_int_t
+ngx_http_enroll_step_signed(ngx_http_enroll_request_t *er)
+{
+    if (er->result != ENROLL_OK) {
+        er->outcome = er->result;
+        return NGX_DONE;
+    }
+
+    er->certificate.data = er->der;
+    er->certificate.len = er->der_len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_enroll_step_done(ngx_http_enroll_request_t *er)
+{
+    er->outcome = er->renewal ? ENROLL_RENEWED : ENROLL_OK;
+
+    return NGX_DONE;
+}
