@@ -176,20 +176,8 @@ build/fuzz/%: t/fuzz/%.c $(PKI) $(UNIT_DEPS)
 	    -o $@ $< $(PKI) -lcrypto
 
 
-lint: modules
-	cppcheck --quiet --error-exitcode=1 --inline-suppr \
-	    --enable=warning,performance,portability \
-	    --suppress=missingInclude --suppress='*:$(NGINX)/*' \
-	    --std=c11 $(DIRS:%=-I%) $(SOURCES)
-	@if command -v clang-tidy > /dev/null; then \
-	    echo clang-tidy; \
-	    cd $(NGINX) && clang-tidy --quiet --warnings-as-errors='*' \
-	        --checks='-*,bugprone-*,clang-analyzer-*,-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier,-bugprone-assignment-in-if-condition,-bugprone-narrowing-conversions,-bugprone-implicit-widening-of-multiplication-result,-bugprone-macro-parentheses,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling,-clang-analyzer-optin.performance.Padding' \
-	        $(SOURCES:%=../../%) -- -I objs -I src/core -I src/event \
-	        -I src/event/modules -I src/event/quic -I src/os/unix \
-	        -I src/http -I src/http/modules -I src/http/v2 \
-	        $(DIRS:%=-I ../../%); \
-	 fi
+lint: $(NGINX)/objs/Makefile
+	@tools/lint.sh
 
 
 clean:
