@@ -197,9 +197,8 @@ struct ngx_http_enroll_request_s {
     ngx_str_t                           id;
     ngx_str_t                           lease;
     X509                               *issued;       /* now or before */
-    ngx_str_t                           certificate;  /* its DER */
-    u_char                             *der;          /* OPENSSL_free() */
-    size_t                              der_len;
+    ngx_str_t                           certificate;  /* its DER, to be freed
+                                                         by OPENSSL_free() */
 
     /* the machine */
 
@@ -211,9 +210,7 @@ struct ngx_http_enroll_request_s {
     unsigned                            attached:1;   /* r->pool knows it */
     unsigned                            busy:1;       /* a job or the store
                                                          will come back */
-    unsigned                            asked:1;      /* admit has answered */
     unsigned                            leased:1;
-    unsigned                            stored:1;     /* record has answered */
     unsigned                            recorded:1;
 };
 

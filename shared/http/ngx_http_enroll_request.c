@@ -7,7 +7,8 @@
 /*
  * The way of a request: a table of steps, and a machine that takes the
  * request from one to the next.  A step says NGX_OK (go on), NGX_AGAIN (a
- * job, the store or a timer will resume) or NGX_DONE (er->outcome stands).
+ * job, the store or a timer will resume with the step behind it, and leave
+ * in er->result how it went) or NGX_DONE (er->outcome stands).
  *
  * The HTTP request may go away at any moment; what was signed is recorded
  * all the same, what was only admitted is released.
@@ -31,7 +32,7 @@ static ngx_int_t ngx_http_enroll_step_decode(ngx_http_enroll_request_t *er);
 static ngx_int_t ngx_http_enroll_step_verify(ngx_http_enroll_request_t *er);
 static ngx_int_t ngx_http_enroll_step_check(ngx_http_enroll_request_t *er);
 static ngx_int_t ngx_http_enroll_step_sign(ngx_http_enroll_request_t *er);
-static ngx_int_t ngx_http_enroll_step_signed(ngx_http_enroll_request_t *er);
+static ngx_int_t ngx_http_enroll_step_result(ngx_http_enroll_request_t *er);
 static ngx_int_t ngx_http_enroll_step_done(ngx_http_enroll_request_t *er);
 static void ngx_http_enroll_work_verify(ngx_http_enroll_request_t *er);
 static void ngx_http_enroll_work_sign(ngx_http_enroll_request_t *er);
@@ -44,9 +45,11 @@ static ngx_int_t  (*ngx_http_enroll_steps[])(ngx_http_enroll_request_t *er) = {
     ngx_http_enroll_step_verify,
     ngx_http_enroll_step_check,
     ngx_http_enroll_admit,
+    ngx_http_enroll_step_result,       /* of admit */
     ngx_http_enroll_step_sign,
-    ngx_http_enroll_step_signed,
+    ngx_http_enroll_step_result,
     ngx_http_enroll_record,
+    ngx_http_enroll_step_result,
     ngx_http_enroll_step_done
 };
 
@@ -219,14 +222,14 @@ ngx_http_enroll_run(ngx_http_enroll_request_t *er)
 
     for ( ;; ) {
 
-        if (er->request == NULL && er->der == NULL) {
+        if (er->request == NULL && er->issued == NULL) {
 
             /* nobody waits and nothing is signed */
 
             break;
         }
 
-        rc = ngx_http_enroll_steps[er->step](er);
+        rc = ngx_http_enroll_steps[er->step++](er);
 
         if (rc == NGX_AGAIN) {
             er->busy = 1;
@@ -236,8 +239,6 @@ ngx_http_enroll_run(ngx_http_enroll_request_t *er)
         if (rc == NGX_DONE) {
             break;
         }
-
-        er->step++;
     }
 
     ngx_http_enroll_finish(er);
@@ -388,7 +389,7 @@ ngx_http_enroll_destroy(ngx_http_enroll_request_t *er)
 
     X509_free(er->cert);
     X509_free(er->issued);
-    OPENSSL_free(er->der);
+    OPENSSL_free(er->certificate.data);
 
     enroll_csr_free(er->csr);
     enroll_names_cleanup(&er->names);
@@ -546,21 +547,18 @@ static void
 ngx_http_enroll_work_sign(ngx_http_enroll_request_t *er)
 {
     er->result = enroll_issue(&er->ca->pki, &er->profile->pki, er->csr,
-                              &er->names, er->now, &er->issued, &er->der,
-                              &er->der_len);
+                              &er->names, er->now, &er->issued,
+                              &er->certificate.data, &er->certificate.len);
 }
 
 
 static ngx_int_t
-ngx_http_enroll_step_signed(ngx_http_enroll_request_t *er)
+ngx_http_enroll_step_result(ngx_http_enroll_request_t *er)
 {
     if (er->result != ENROLL_OK) {
         er->outcome = er->result;
         return NGX_DONE;
     }
-
-    er->certificate.data = er->der;
-    er->certificate.len = er->der_len;
 
     return NGX_OK;
 }

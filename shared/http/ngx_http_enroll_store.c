@@ -32,24 +32,10 @@ static void ngx_http_enroll_released(void *data,
     ngx_enroll_store_reply_t *reply);
 
 
-/*
- * The step runs once to ask, and once more when the answer is there: then
- * er->result tells what to make of it.
- */
-
 ngx_int_t
 ngx_http_enroll_admit(ngx_http_enroll_request_t *er)
 {
     ngx_enroll_store_admit_t  admit;
-
-    if (er->leased) {
-        return NGX_OK;
-    }
-
-    if (er->asked) {
-        er->outcome = er->result;
-        return NGX_DONE;
-    }
 
     if (er->id.len == 0 && ngx_http_enroll_transaction(er) != NGX_OK) {
         er->outcome = ENROLL_INTERNAL;
@@ -166,20 +152,18 @@ ngx_http_enroll_admitted(void *data, ngx_enroll_store_reply_t *reply)
 {
     ngx_http_enroll_request_t *er = data;
 
-    er->asked = 1;
     er->result = ENROLL_STORE_DOWN;
 
     switch (reply->result) {
 
     case NGX_ENROLL_STORE_ADMITTED:
         er->leased = 1;
+        er->result = ENROLL_OK;
         break;
 
     case NGX_ENROLL_STORE_WAIT:
 
         /* another request of the same transaction is in work, anywhere */
-
-        er->asked = 0;
 
         if (er->request == NULL) {
             break;
@@ -237,7 +221,7 @@ ngx_http_enroll_repeat(ngx_http_enroll_request_t *er,
         return;
     }
 
-    er->certificate.data = ngx_pstrdup(er->pool, &reply->cert);
+    er->certificate.data = OPENSSL_memdup(reply->cert.data, reply->cert.len);
 
     if (er->certificate.data == NULL) {
         er->result = ENROLL_INTERNAL;
@@ -252,7 +236,13 @@ ngx_http_enroll_repeat(ngx_http_enroll_request_t *er,
 static void
 ngx_http_enroll_retry(ngx_event_t *ev)
 {
-    ngx_http_enroll_resume(ev->data);
+    ngx_http_enroll_request_t *er = ev->data;
+
+    /* back to admit */
+
+    er->step--;
+
+    ngx_http_enroll_resume(er);
 }
 
 
@@ -261,15 +251,6 @@ ngx_http_enroll_record(ngx_http_enroll_request_t *er)
 {
     char                       text[ENROLL_KEY_TEXT];
     ngx_enroll_store_record_t  record;
-
-    if (er->recorded) {
-        return NGX_OK;
-    }
-
-    if (er->stored) {
-        er->outcome = er->result;
-        return NGX_DONE;
-    }
 
     ngx_memzero(&record, sizeof(ngx_enroll_store_record_t));
 
@@ -330,12 +311,11 @@ ngx_http_enroll_recorded(void *data, ngx_enroll_store_reply_t *reply)
 {
     ngx_http_enroll_request_t *er = data;
 
-    er->stored = 1;
-
     switch (reply->result) {
 
     case NGX_ENROLL_STORE_RECORDED:
         er->recorded = 1;
+        er->result = ENROLL_OK;
         break;
 
     case NGX_ENROLL_STORE_LOST:
