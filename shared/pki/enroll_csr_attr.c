@@ -63,6 +63,7 @@ static int enroll_csr_key_usage(const unsigned char *data, size_t len);
 static int enroll_csr_ext_key_usage(const unsigned char *data, size_t len);
 static int enroll_csr_basic(const unsigned char *data, size_t len);
 static int enroll_csr_element(const unsigned char *data, size_t len);
+static int enroll_csr_list(const unsigned char *data, size_t len, int max);
 static void *enroll_csr_strict(const ASN1_ITEM *it, const unsigned char *data,
     size_t len);
 
@@ -261,9 +262,9 @@ enroll_csr_challenge(enroll_challenge_t *challenge, ASN1_TYPE *value)
         return ENROLL_OK;
     }
 
-    /* no encoding takes fewer octets than a fourth of UTF-8's bound */
+    /* what is one octet of UTF-8 is two in a BMPString at most */
 
-    if (string->length > 4 * ENROLL_CHALLENGE_LEN) {
+    if (string->length > 2 * ENROLL_CHALLENGE_LEN) {
         return ENROLL_BAD_ATTRIBUTE;
     }
 
@@ -295,16 +296,23 @@ enroll_csr_challenge(enroll_challenge_t *challenge, ASN1_TYPE *value)
 static enroll_outcome_e
 enroll_csr_extensions(enroll_csr_t *csr, const ASN1_TYPE *value)
 {
-    enroll_exts_t     *exts;
-    enroll_outcome_e   rc;
+    size_t                len;
+    enroll_exts_t        *exts;
+    enroll_outcome_e      rc;
+    const unsigned char  *data;
 
     if (value->type != V_ASN1_SEQUENCE) {
         return ENROLL_BAD_EXTENSION;
     }
 
-    exts = enroll_csr_strict(ASN1_ITEM_rptr(enroll_exts_t),
-                             value->value.sequence->data,
-                             (size_t) value->value.sequence->length);
+    data = value->value.sequence->data;
+    len = (size_t) value->value.sequence->length;
+
+    if (!enroll_csr_list(data, len, ENROLL_CSR_EXTENSIONS)) {
+        return ENROLL_BAD_EXTENSION;
+    }
+
+    exts = enroll_csr_strict(ASN1_ITEM_rptr(enroll_exts_t), data, len);
     if (exts == NULL) {
         return ENROLL_BAD_EXTENSION;
     }
@@ -325,10 +333,6 @@ enroll_csr_extensions_check(enroll_csr_t *csr, const enroll_exts_t *exts)
     const enroll_ext_t  *ext;
 
     n = sk_enroll_ext_t_num(exts);
-
-    if (n < 1 || n > ENROLL_CSR_EXTENSIONS) {
-        return ENROLL_BAD_EXTENSION;
-    }
 
     for (i = 0; i < n; i++) {
         ext = sk_enroll_ext_t_value(exts, i);
@@ -402,18 +406,15 @@ enroll_csr_extension(enroll_csr_t *csr, const enroll_ext_t *ext)
 static enroll_outcome_e
 enroll_csr_san(enroll_csr_t *csr, const unsigned char *data, size_t len)
 {
-    csr->san = enroll_csr_strict(ASN1_ITEM_rptr(GENERAL_NAMES), data, len);
+    /* RFC 5280, section 4.2.1.6: SIZE (1..MAX) */
 
-    /* SIZE (1..MAX) (RFC 5280, section 4.2.1.6) */
-
-    if (csr->san == NULL
-        || sk_GENERAL_NAME_num(csr->san) < 1
-        || sk_GENERAL_NAME_num(csr->san) > ENROLL_CSR_NAMES)
-    {
+    if (!enroll_csr_list(data, len, ENROLL_CSR_NAMES)) {
         return ENROLL_BAD_SAN;
     }
 
-    return ENROLL_OK;
+    csr->san = enroll_csr_strict(ASN1_ITEM_rptr(GENERAL_NAMES), data, len);
+
+    return csr->san ? ENROLL_OK : ENROLL_BAD_SAN;
 }
 
 
@@ -445,18 +446,21 @@ enroll_csr_key_usage(const unsigned char *data, size_t len)
 static int
 enroll_csr_ext_key_usage(const unsigned char *data, size_t len)
 {
-    int                  i, n, ok;
+    int                  i, ok;
     EXTENDED_KEY_USAGE  *usage;
+
+    if (!enroll_csr_list(data, len, ENROLL_EXT_KEY_USAGES)) {
+        return 0;
+    }
 
     usage = enroll_csr_strict(ASN1_ITEM_rptr(EXTENDED_KEY_USAGE), data, len);
     if (usage == NULL) {
         return 0;
     }
 
-    n = sk_ASN1_OBJECT_num(usage);
-    ok = n >= 1 && n <= ENROLL_EXT_KEY_USAGES;
+    ok = 1;
 
-    for (i = 0; ok && i < n; i++) {
+    for (i = 0; ok && i < sk_ASN1_OBJECT_num(usage); i++) {
         ok = OBJ_length(sk_ASN1_OBJECT_value(usage, i)) <= ENROLL_OID_LEN;
     }
 
@@ -503,6 +507,35 @@ enroll_csr_element(const unsigned char *data, size_t len)
     end = data + len;
 
     return enroll_der_next(&data, end, &p, &n) != 0 && data == end;
+}
+
+
+/*
+ * A SEQUENCE of 1 to max elements, counted before memory is spent on each
+ */
+
+static int
+enroll_csr_list(const unsigned char *data, size_t len, int max)
+{
+    int                   i;
+    size_t                n;
+    const unsigned char  *p, *q, *end;
+
+    end = data + len;
+
+    if (enroll_der_next(&data, end, &p, &n) != ENROLL_DER_SEQUENCE
+        || data != end)
+    {
+        return 0;
+    }
+
+    for (i = 0; p < end; i++) {
+        if (i == max || enroll_der_next(&p, end, &q, &n) == 0) {
+            return 0;
+        }
+    }
+
+    return i > 0;
 }
 
 

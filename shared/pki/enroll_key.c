@@ -8,6 +8,7 @@
 #include <string.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/param_build.h>
@@ -53,6 +54,8 @@ static enroll_outcome_e enroll_key_inspect_rsa(enroll_key_t *key,
     const unsigned char *bits, size_t len);
 static enroll_outcome_e enroll_key_inspect_ec(enroll_key_t *key,
     const ASN1_TYPE *group, const unsigned char *bits, size_t len);
+static int enroll_key_point(const enroll_key_curve_t *curve,
+    const unsigned char *bits, size_t len);
 static enroll_outcome_e enroll_key_inspect_raw(enroll_key_t *key,
     const X509_ALGOR *alg, size_t len);
 static const enroll_key_curve_t *enroll_key_curve(int nid);
@@ -373,7 +376,6 @@ static enroll_outcome_e
 enroll_key_inspect_ec(enroll_key_t *key, const ASN1_TYPE *group,
     const unsigned char *bits, size_t len)
 {
-    size_t                     field;
     const enroll_key_curve_t  *curve;
 
     /* RFC 5480, section 2.1.1: implicitCurve and specifiedCurve are out */
@@ -387,32 +389,7 @@ enroll_key_inspect_ec(enroll_key_t *key, const ASN1_TYPE *group,
         return ENROLL_KEY_NOT_ALLOWED;
     }
 
-    field = ((size_t) curve->bits + 7) / 8;
-
-    /* neither the point at infinity nor the hybrid form (ibid., 2.2) */
-
-    if (len == 0) {
-        return ENROLL_BAD_KEY;
-    }
-
-    switch (bits[0]) {
-
-    case POINT_CONVERSION_COMPRESSED:
-    case POINT_CONVERSION_COMPRESSED + 1:
-        if (len != 1 + field) {
-            return ENROLL_BAD_KEY;
-        }
-
-        break;
-
-    case POINT_CONVERSION_UNCOMPRESSED:
-        if (len != 1 + 2 * field) {
-            return ENROLL_BAD_KEY;
-        }
-
-        break;
-
-    default:
+    if (!enroll_key_point(curve, bits, len)) {
         return ENROLL_BAD_KEY;
     }
 
@@ -421,6 +398,38 @@ enroll_key_inspect_ec(enroll_key_t *key, const ASN1_TYPE *group,
     key->nid = curve->nid;
 
     return ENROLL_OK;
+}
+
+
+/*
+ * RFC 5480, section 2.2: compressed or not, but not the hybrid form, nor the
+ * point at infinity, which OpenSSL takes for a public key
+ */
+
+static int
+enroll_key_point(const enroll_key_curve_t *curve, const unsigned char *bits,
+    size_t len)
+{
+    size_t  field;
+
+    field = ((size_t) curve->bits + 7) / 8;
+
+    if (len == 0) {
+        return 0;
+    }
+
+    switch (bits[0]) {
+
+    case POINT_CONVERSION_COMPRESSED:
+    case POINT_CONVERSION_COMPRESSED + 1:
+        return len == 1 + field;
+
+    case POINT_CONVERSION_UNCOMPRESSED:
+        return len == 1 + 2 * field;
+
+    default:
+        return 0;
+    }
 }
 
 
@@ -567,7 +576,8 @@ enroll_key_build_ec(const enroll_key_t *key, const unsigned char *bits,
     const enroll_key_curve_t  *curve;
 
     curve = enroll_key_curve(key->nid);
-    if (curve == NULL) {
+
+    if (curve == NULL || !enroll_key_point(curve, bits, len)) {
         return NULL;
     }
 
