@@ -11,7 +11,8 @@
 
 packages_build="nginx nginx-dev gcc make libc6-dev libhiredis-dev libssl-dev"
 packages_run="redis-server openssl curl ca-certificates"
-packages_test="libcmocka-dev strongswan-pki perl libio-socket-ssl-perl"
+packages_test="libcmocka-dev strongswan-pki libstrongswan-standard-plugins perl
+               libio-socket-ssl-perl"
 
 
 # the lines that root runs; $@: the packages
