@@ -1,0 +1,74 @@
+#!/usr/bin/perl
+
+# Copyright (C) The nginx-enroll authors
+
+# Every example of nginx.conf in docs/ is what nginx takes.  The word behind
+# "```nginx" tells where the example belongs.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Enroll;
+use Test::More;
+
+my $core = <<'END';
+enroll_redis unix:redis.sock;
+enroll_ca devices { certificate ca.crt; certificate_key ca.key; }
+END
+
+my $t = Enroll->new;
+
+$t->ca($_) for qw(ca old next factory);
+$t->openssl('ec', '-in', $t->dir('ca.key'), '-aes256', '-passout',
+            'pass:secret', '-out', $t->dir('ca-encrypted.key'));
+$t->write('ca.pass', "wrong\nsecret\n");
+$t->write('est.users', "dev1:{PLAIN}secret\n");
+$t->write('ticket.key', 'x' x 80);
+
+for my $file (sort glob "$FindBin::Bin/../docs/*.md") {
+    my ($name) = $file =~ m{([^/]+)$};
+    my $text = $t->read($file);
+
+    while ($text =~ /^```nginx(.*)\n((?s:.*?))^```$/mg) {
+        my ($where, $example, $at) = ($1, $2, $-[0]);
+        my $line = 1 + (substr($text, 0, $at) =~ tr/\n//);
+
+        $where =~ s/\s//g;
+
+        next if $where eq 'stream';     # a module that is not always there
+
+        my $http = in_http($where, $example);
+
+        if (!defined $http) {
+            fail("$name:$line says where its example belongs");
+            next;
+        }
+
+        my ($status, $out) = $t->nginx_t($http);
+
+        is($status, 0, "$name:$line is taken by nginx") or diag($out);
+    }
+}
+
+$t->done;
+
+
+sub in_http {
+    my ($where, $example) = @_;
+
+    if ($where eq 'main') {
+        $example =~ s/^http \{\n(.*)^\}\n\z/$1/ms or return undef;
+        return $example;
+    }
+
+    return ($example =~ /\best \w/ ? $core : '') . $example
+        if $where eq 'http';
+    return "enroll_ca example { $example }" if $where eq 'ca';
+    return "enroll_profile example { $example }" if $where eq 'profile';
+    return "$core server { $example }" if $where eq 'server';
+    return "$core server { location / { $example } }" if $where eq 'location';
+    return undef;
+}
