@@ -35,6 +35,7 @@ static ngx_int_t ngx_http_est_base64(ngx_pool_t *pool, ngx_str_t *text,
     ngx_str_t *der, ngx_uint_t columns);
 static ngx_uint_t ngx_http_est_accepts(ngx_http_request_t *r,
     const char *type);
+static ngx_uint_t ngx_http_est_lists(ngx_str_t *list, const char *type);
 
 
 const ngx_http_enroll_protocol_t  ngx_http_est_protocol = {
@@ -656,27 +657,54 @@ ngx_http_est_media_type(ngx_http_request_t *r)
 }
 
 
-/* whether a type stands in Accept, and the usual one does not */
+/* whether a media type stands in Accept, and the usual one does not */
 
 static ngx_uint_t
 ngx_http_est_accepts(ngx_http_request_t *r, const char *type)
 {
-    u_char     *last;
     ngx_str_t  *accept;
+
+    static const char  usual[] = "application/pkcs7-mime";
 
     accept = ngx_http_est_header(r, "accept");
 
-    if (accept == NULL) {
-        return 0;
+    return accept && ngx_http_est_lists(accept, type)
+           && !ngx_http_est_lists(accept, usual);
+}
+
+
+/* the list is split at commas, a type ends at its parameters */
+
+static ngx_uint_t
+ngx_http_est_lists(ngx_str_t *list, const char *type)
+{
+    u_char  *p, *last, *end, *comma;
+    size_t   len;
+
+    len = ngx_strlen(type);
+    last = list->data + list->len;
+
+    for (p = list->data; p < last; p = comma + 1) {
+
+        comma = ngx_strlchr(p, last, ',');
+        if (comma == NULL) {
+            comma = last;
+        }
+
+        end = ngx_strlchr(p, comma, ';');
+        if (end == NULL) {
+            end = comma;
+        }
+
+        while (p < end && (*p == ' ' || *p == '\t')) { p++; }
+        while (p < end && (end[-1] == ' ' || end[-1] == '\t')) { end--; }
+
+        if ((size_t) (end - p) == len
+            && ngx_strncasecmp(p, (u_char *) type, len) == 0)
+        {
+            return 1;
+        }
     }
 
-    last = accept->data + accept->len;
-
-    return ngx_strlcasestrn(accept->data, last, (u_char *) type,
-                            ngx_strlen(type) - 1)
-           != NULL
-           && ngx_strlcasestrn(accept->data, last,
-                               (u_char *) "application/pkcs7-mime",
-                               sizeof("application/pkcs7-mime") - 2)
-              == NULL;
+    return 0;
 }

@@ -302,12 +302,13 @@ ngx_http_est_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if (conf->endpoint.ca_value == NULL && clcf->noname) {
+    if (prev->endpoint.ca_value && clcf->noname && clcf->handler == NULL) {
 
         /* "if" and "limit_except" */
 
         conf->endpoint = prev->endpoint;
         conf->named = prev->named;
+        clcf->handler = ngx_http_est_handler;
     }
 
     if (conf->endpoint.ca_value == NULL) {

@@ -47,7 +47,11 @@ ngx_http_enroll_certificate(ngx_http_request_t *r,
 
     rc = ENROLL_CERT_NOT_VERIFIED;
 
-    if (SSL_get_verify_result(ssl) != X509_V_OK) {
+    /* a CA's own certificate is nobody's who enrols */
+
+    if (SSL_get_verify_result(ssl) != X509_V_OK
+        || X509_get_extension_flags(x) & EXFLAG_CA)
+    {
         goto failed;
     }
 
@@ -97,12 +101,15 @@ ngx_http_enroll_certificate(ngx_http_request_t *r,
     er->auth = NGX_HTTP_ENROLL_CERTIFICATE;
     er->cert = x;
 
+    ERR_clear_error();
+
     return ENROLL_OK;
 
 failed:
 
     er->renewal = 0;
     X509_free(x);
+    ERR_clear_error();
 
     return rc;
 }

@@ -70,6 +70,8 @@ ngx_http_enroll_job_run(void *data, ngx_log_t *log)
     ngx_http_enroll_job_t *job = data;
 
     job->work(job->er);
+
+    ERR_clear_error();
 }
 
 

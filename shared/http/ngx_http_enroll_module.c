@@ -210,6 +210,10 @@ ngx_http_enroll_postconfiguration(ngx_conf_t *cf)
 
     emcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_enroll_module);
 
+    /* a password that was tried in vain, say; workers would inherit it */
+
+    ERR_clear_error();
+
     if (emcf->endpoint == NULL) {
         return NGX_OK;
     }
@@ -275,6 +279,8 @@ ngx_http_enroll_init_process(ngx_cycle_t *cycle)
                           &ca[i]->name, error);
         }
     }
+
+    ERR_clear_error();
 
     return ngx_enroll_redis_start(emcf->redis, cycle);
 }

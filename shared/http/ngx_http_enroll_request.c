@@ -131,6 +131,17 @@ ngx_http_enroll_end(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
 {
     ngx_int_t  rc;
 
+    if (r->headers_in.expect) {
+
+        /*
+         * A client that waits for "100 Continue" gets the answer instead;
+         * whether its body follows all the same cannot be known
+         */
+
+        r->expect_tested = 1;
+        r->keepalive = 0;
+    }
+
     rc = ngx_http_discard_request_body(r);
 
     if (rc != NGX_OK) {
@@ -230,6 +241,10 @@ ngx_http_enroll_run(ngx_http_enroll_request_t *er)
         }
 
         rc = ngx_http_enroll_steps[er->step++](er);
+
+        /* what is left in the queue would be taken for a connection's */
+
+        ERR_clear_error();
 
         if (rc == NGX_AGAIN) {
             er->busy = 1;

@@ -192,9 +192,12 @@ ngx_http_enroll_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     case NGX_HTTP_ENROLL_VAR_SUBJECT:
     case NGX_HTTP_ENROLL_VAR_NOT_AFTER:
 
-        /* what was signed but not given out is nobody's certificate */
+        /*
+         * What was signed but not given out is nobody's certificate; a job
+         * that outlived its request may be writing it right now.
+         */
 
-        if (er->issued && outcome->class == ENROLL_CLASS_DONE) {
+        if (outcome->class == ENROLL_CLASS_DONE && er->issued) {
             ngx_http_enroll_issued_text(r->pool, &text, er->issued, var);
         }
         break;
