@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# (C) The nginx-enroll authors
+# Copyright (C) The nginx-enroll authors
 
 # Authentication by the certificate of the TLS handshake: whose it may be,
 # what est_auth makes of it, and that nothing else passes for one.
@@ -173,31 +173,6 @@ for my $name ('selfmade', 'odd') {
 is(ask($crt, cert => 'dev1', port => 'loose')->{status}, 200,
     'optional_no_ca: ours');
 
-# sessions that are kept or resumed outlive the certificate
-
-for my $version ('TLSv1_2', 'TLSv1_3') {
-    my $end = int(time) + 3;
-    my $short = forge_cert(key => $t->dir('ca.key'), till => $end - time,
-        issuer_cert => unpem($t->read('ca.crt')), subject => name(CN => 'dev1'),
-        subject_key => $t->key('short'));
-    $t->keep('short', $short);
-
-    my @o = (cert => 'short', version => $version);
-    my $kept = $t->connect(@o);
-    is(post($kept)->{status}, 200, "$version: a certificate of few seconds");
-    my $again = $t->connect(@o, session => $kept);
-    is(post($again)->{status}, 200, "$version: a resumed session");
-    ok($again->reused, "$version: it was resumed");
-
-    wait_for { time > $end + 1 } 10;
-    $t->refused(post($kept), 403, 'client_certificate_expired',
-        "$version: a kept connection, after its end");
-    my $late = $t->connect(@o, session => $kept);
-    $t->refused(post($late), 403, 'client_certificate_expired',
-        "$version: a resumed session, after its end") if $late->reused;
-    $_->close for $kept, $again, $late;
-}
-
 $t->done;
 
 ##############################################################################
@@ -206,8 +181,4 @@ sub ask {
     my ($prefix, %o) = @_;
     return $t->est(delete $o{op} // 'simpleenroll', prefix => $prefix,
                    csr => $csr, %o);
-}
-
-sub post {
-    return shift->post('simpleenroll', prefix => '/unrecorded/', csr => $csr);
 }

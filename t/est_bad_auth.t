@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# (C) The nginx-enroll authors
+# Copyright (C) The nginx-enroll authors
 
 # Credentials that are malformed, foreign or made up (BAD-072 to BAD-075).
 
@@ -68,8 +68,6 @@ my %bad = (
     'a NUL in the user' => $b->("dev1\0:secret"),
     'Bearer' => "Bearer $good", 'Digest' => 'Digest username="dev1"',
     'Basicx' => "Basicx $good", 'no scheme' => $good,
-    'something behind it' => "Basic $good x", 'a comma' => "Basic $good,",
-    'it twice' => "Basic $good Basic $good",
     'the URL alphabet' => 'Basic ' . ($b->("\xff\xfe\xfd:x") =~ tr{+/}{-_}r),
     '100 kB' => 'Basic ' . 'A' x 100_000, '100 kB of user' => $b->('x' x 70_000
         . ':y'), '70 kB of password' => $b->('dev1:' . 'x' x 70_000),
@@ -127,8 +125,8 @@ my @client = (
     ['an unknown critical extension', 400, exts => [$ext{odd}]],
     ['by nobody we know', 403, key => $t->key('nobody'),
         issuer => name(CN => 'nobody')],
-    ['self-signed in the factory\'s name', 403, key => $t->key('self'),
-        subject => name(O => 'Example', CN => 'factory')],
+    ['self-signed in the factory\'s name', 403, key => $t->key('client'),
+        issuer_cert => undef, subject => name(O => 'Example', CN => 'factory')],
     ['in the factory\'s name, by another key', [400, 403],
         key => $t->key('self')],
 );
@@ -136,9 +134,8 @@ for (@client) {
     my ($name, $status, %o) = @$_;
     my $der = forge_cert(subject_key => $t->key('client'),
         key => $t->dir('factory.key'), subject => name(CN => 'dev1'),
-        ($o{subject} ? () : (issuer_cert => $factory)), %o);
+        issuer_cert => $factory, %o);
     $t->keep('client', $der, 'client');
-    $t->write('client.key', $t->read('self.key')) if $o{subject};
 
     my $r = $t->est('simpleenroll', prefix => '/certificate/', csr => $csr,
                     cert => 'client');

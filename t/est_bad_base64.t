@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# (C) The nginx-enroll authors
+# Copyright (C) The nginx-enroll authors
 
 # Bodies that are neither base64 nor DER nor PEM (BAD-029 to BAD-038).
 

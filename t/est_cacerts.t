@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# (C) The nginx-enroll authors
+# Copyright (C) The nginx-enroll authors
 
 # cacerts: whom it is open to, what is in the bag, and in what form.
 

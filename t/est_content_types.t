@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# (C) The nginx-enroll authors
+# Copyright (C) The nginx-enroll authors
 
 # A Content-Type is refused where it says plainly that the body is
 # something else; the form of the type itself is read whole.

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# (C) The nginx-enroll authors
+# Copyright (C) The nginx-enroll authors
 
 # Errors that nginx makes before a location is chosen come as text too, by
 # the error_page of the sample configuration.

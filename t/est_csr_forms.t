@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# (C) The nginx-enroll authors
+# Copyright (C) The nginx-enroll authors
 
 # Every form in which clients are known to send a certification request:
 # DER, base64 of any line length, PEM also on one line, inside a PKCS #7.

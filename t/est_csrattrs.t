@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# (C) The nginx-enroll authors
+# Copyright (C) The nginx-enroll authors
 
 # csrattrs: what enrolment demands is announced, what it does not demand is
 # not; 204 where there is nothing to say.

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# (C) The nginx-enroll authors
+# Copyright (C) The nginx-enroll authors
 
 # The whole road, once: a device asks by password, gets a certificate that
 # is signed, recorded and counted, and renews it.

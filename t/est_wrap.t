@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# (C) The nginx-enroll authors
+# Copyright (C) The nginx-enroll authors
 
 # The lines of base64 in answers: one, but 64 columns for libest, or as
 # est_wrap says.

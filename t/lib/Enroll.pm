@@ -1,6 +1,6 @@
 package Enroll;
 
-# (C) The nginx-enroll authors
+# Copyright (C) The nginx-enroll authors
 
 # The harness of the tests: each test has its own temporary directory, its
 # own ports on 127.0.0.1, its own CAs, its own Redis and its own nginx.
@@ -269,8 +269,11 @@ sub start {
     my ($self) = @_;
     my $home = $self->{home};
 
+    my $before = $self->workers;
+
     $self->{pid} = spawn("$home/stderr", $self->nginx_args);
-    wait_for { $self->workers >= $self->{workers} || !alive($self->{pid}) } 15;
+    wait_for { $self->workers >= $before + $self->{workers}
+               || !alive($self->{pid}) } 15;
 
     if (!alive($self->{pid})) {
         $self->{pid} = undef;
@@ -283,29 +286,27 @@ sub start {
 sub workers {
     my ($self) = @_;
     my @pids = $self->log =~ /start worker process (\d+)/g;
-    return @pids;
+    return @pids;                       # their number, in a scalar context
 }
 
-# of those that serve now
-sub serving {
-    my ($self) = @_;
-    my %gone = map { $_ => 1 } $self->{old} ? @{$self->{old}} : ();
-    return grep { alive($_) && !$gone{$_} } $self->workers;
-}
-
-# returns when the new workers serve
+# returns when the new workers serve, and the old ones accept no more; false
+# where the configuration was refused
 sub reload {
     my ($self) = @_;
-    my @before = $self->workers;
+    my @before = grep { alive($_) } $self->workers;
+    my $n = $self->workers;
     my $emerg = () = $self->log =~ /\[emerg\]/g;
 
     kill HUP => $self->{pid};
-    my $ok = wait_for {
-        $self->workers >= @before + $self->{workers}
-            || (() = $self->log =~ /\[emerg\]/g) > $emerg
+    wait_for { $self->workers >= $n + $self->{workers}
+               || (() = $self->log =~ /\[emerg\]/g) > $emerg } 15;
+    return 0 if $self->workers < $n + $self->{workers};
+
+    return wait_for {
+        my $log = $self->log;
+        !grep { alive($_) && $log !~ / $_#\d+: gracefully shutting down/ }
+            @before;
     } 15;
-    $self->{old} = \@before if $self->workers > @before;
-    return $ok && $self->workers > @before;
 }
 
 # gracefully; 1 if the master has gone with status 0
@@ -468,7 +469,8 @@ sub redis {
 
 sub keys {
     my ($self, $pattern) = @_;
-    return sort $self->redis('--scan', '--pattern', $pattern // '*');
+    my @keys = sort $self->redis('--scan', '--pattern', $pattern // '*');
+    return @keys;
 }
 
 # a hash of a hash
@@ -685,7 +687,7 @@ sub curl {
 # a TLS connection of one's own, see EnrollConn
 sub connect {
     my ($self, %o) = @_;
-    return EnrollConn->new(port => $self->port($o{port} || 'tls'), %o,
+    return EnrollConn->new(%o, port => $self->port($o{port} || 'tls'),
         ca => $self->dir('server.crt'),
         $o{cert} ? (crt => $self->dir("$o{cert}.crt"),
                     key => $self->dir("$o{cert}.key")) : ());

@@ -1,6 +1,6 @@
 package EnrollConn;
 
-# (C) The nginx-enroll authors
+# Copyright (C) The nginx-enroll authors
 
 # A TLS connection on which a test writes what it likes and reads HTTP/1.1
 # answers, each within a bound of time.

@@ -1,6 +1,6 @@
 package EnrollDER;
 
-# (C) The nginx-enroll authors
+# Copyright (C) The nginx-enroll authors
 
 # DER by hand: a builder, a reader, and forgers of certification requests and
 # certificates of which every field can be replaced by octets of one's own.
