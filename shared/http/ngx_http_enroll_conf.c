@@ -113,6 +113,12 @@ ngx_http_enroll_endpoint(ngx_conf_t *cf, ngx_http_enroll_endpoint_t *endpoint)
         return "is duplicate";
     }
 
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler) {
+        return "is in a location that has another handler";
+    }
+
     value = cf->args->elts;
 
     ngx_str_null(&profile);
@@ -171,8 +177,6 @@ ngx_http_enroll_endpoint(ngx_conf_t *cf, ngx_http_enroll_endpoint_t *endpoint)
      * "if" and "limit_except" inherit the whole of this, where the core's
      * own name of the location would be lost
      */
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     endpoint->location = clcf->name;
 

@@ -13,6 +13,8 @@
 #include "ngx_http_enroll_names.h"
 
 
+static char *ngx_http_enroll_profile_validity(ngx_conf_t *cf, void *post,
+    void *data);
 static char *ngx_http_enroll_profile_keys(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_enroll_profile_digest(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -37,6 +39,11 @@ static ngx_conf_enum_t  ngx_http_enroll_reenroll[] = {
 };
 
 
+static ngx_conf_post_t  ngx_http_enroll_validity_post = {
+    ngx_http_enroll_profile_validity
+};
+
+
 static ngx_command_t  ngx_http_enroll_profile_commands[] = {
 
     { ngx_string("validity"),
@@ -44,7 +51,7 @@ static ngx_command_t  ngx_http_enroll_profile_commands[] = {
       ngx_conf_set_sec_slot,
       0,
       offsetof(ngx_http_enroll_profile_t, validity),
-      NULL },
+      &ngx_http_enroll_validity_post },
 
     { ngx_string("backdate"),
       NGX_CONF_TAKE1,
@@ -198,10 +205,6 @@ ngx_http_enroll_profile_init(ngx_conf_t *cf,
     ngx_conf_init_ptr_value(profile->san, NULL);
     ngx_conf_init_ptr_value(profile->subject, NULL);
 
-    if (profile->validity == 0) {
-        return "has a \"validity\" of zero";
-    }
-
     if (profile->validity != NGX_CONF_UNSET) {
         profile->pki.validity = profile->validity;
     }
@@ -239,6 +242,15 @@ ngx_http_enroll_profile_builtin(ngx_conf_t *cf,
     ngx_str_set(&emcf->profile->name, "default");
 
     return ngx_http_enroll_profile_init(cf, emcf->profile);
+}
+
+
+static char *
+ngx_http_enroll_profile_validity(ngx_conf_t *cf, void *post, void *data)
+{
+    time_t *validity = data;
+
+    return *validity ? NGX_CONF_OK : "must not be zero";
 }
 
 

@@ -40,7 +40,8 @@ typedef struct enroll_pkcs10_s  enroll_pkcs10_t;
  */
 
 typedef struct {
-    char               *data;    /* UTF-8, without NUL octets; or NULL */
+    char               *data;    /* UTF-8, without NUL octets, perhaps
+                                    empty; NULL: not there */
     size_t              len;
     int                 type;    /* V_ASN1_PRINTABLESTRING, … */
 } enroll_challenge_t;

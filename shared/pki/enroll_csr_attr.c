@@ -253,15 +253,6 @@ enroll_csr_challenge(enroll_challenge_t *challenge, ASN1_TYPE *value)
         return ENROLL_BAD_ATTRIBUTE;
     }
 
-    /*
-     * Some clients send the attribute even without a password.  That is to
-     * have none: what needs one refuses, as it does without the attribute.
-     */
-
-    if (string->length == 0) {
-        return ENROLL_OK;
-    }
-
     /* what is one octet of UTF-8 is two in a BMPString at most */
 
     if (string->length > 2 * ENROLL_CHALLENGE_LEN) {
@@ -277,8 +268,9 @@ enroll_csr_challenge(enroll_challenge_t *challenge, ASN1_TYPE *value)
 
     OPENSSL_cleanse(string->data, (size_t) string->length);
 
-    if (len == 0
-        || len > ENROLL_CHALLENGE_LEN
+    /* an empty one is there, too: the protocol says what to make of it */
+
+    if (len > ENROLL_CHALLENGE_LEN
         || memchr(text, '\0', (size_t) len))
     {
         OPENSSL_clear_free(text, (size_t) len);
