@@ -18,6 +18,15 @@ typedef struct {
 } ngx_enroll_hiredis_t;
 
 
+#if (HIREDIS_MAJOR == 0)
+typedef int     ngx_enroll_hiredis_size_t;
+#else
+typedef size_t  ngx_enroll_hiredis_size_t;
+#endif
+
+
+static void *ngx_enroll_hiredis_create_array(const redisReadTask *task,
+    ngx_enroll_hiredis_size_t elements);
 static void ngx_enroll_hiredis_handler(ngx_event_t *ev);
 static const char *ngx_enroll_hiredis_check(ngx_enroll_hiredis_t *h,
     ngx_event_t *ev);
@@ -29,6 +38,12 @@ static void ngx_enroll_hiredis_del_write(void *data);
 static void ngx_enroll_hiredis_add_event(ngx_event_t *ev, ngx_int_t event);
 static void ngx_enroll_hiredis_del_event(ngx_event_t *ev, ngx_int_t event);
 static void ngx_enroll_hiredis_cleanup(void *data);
+
+
+/* hiredis's own functions, but for arrays */
+
+static redisReplyObjectFunctions   ngx_enroll_hiredis_functions;
+static redisReplyObjectFunctions  *ngx_enroll_hiredis_default;
 
 
 ngx_int_t
@@ -48,6 +63,16 @@ ngx_enroll_hiredis_attach(redisAsyncContext *ac, ngx_log_t *log,
         ngx_free(h);
         return NGX_ERROR;
     }
+
+    if (ngx_enroll_hiredis_default == NULL) {
+        ngx_enroll_hiredis_default = ac->c.reader->fn;
+
+        ngx_enroll_hiredis_functions = *ac->c.reader->fn;
+        ngx_enroll_hiredis_functions.createArray =
+                                              ngx_enroll_hiredis_create_array;
+    }
+
+    ac->c.reader->fn = &ngx_enroll_hiredis_functions;
 
     h->ac = ac;
     h->connection = c;
@@ -70,6 +95,20 @@ ngx_enroll_hiredis_attach(redisAsyncContext *ac, ngx_log_t *log,
     ac->ev.cleanup = ngx_enroll_hiredis_cleanup;
 
     return NGX_OK;
+}
+
+
+/* no memory is given to an array for a length that is a mere claim */
+
+static void *
+ngx_enroll_hiredis_create_array(const redisReadTask *task,
+    ngx_enroll_hiredis_size_t elements)
+{
+    if (task->parent || elements > NGX_ENROLL_HIREDIS_ELEMENTS_MAX) {
+        return NULL;
+    }
+
+    return ngx_enroll_hiredis_default->createArray(task, elements);
 }
 
 

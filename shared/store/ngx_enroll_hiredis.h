@@ -21,9 +21,10 @@
 #include <hiredis/async.h>
 
 
-/* the largest part of a reply that may lie unparsed: what we read is small */
+/* what we read is small: octets not yet parsed, elements of a flat array */
 
-#define NGX_ENROLL_HIREDIS_REPLY_MAX  (1024 * 1024)
+#define NGX_ENROLL_HIREDIS_REPLY_MAX     (1024 * 1024)
+#define NGX_ENROLL_HIREDIS_ELEMENTS_MAX  64
 
 
 /*

@@ -34,6 +34,8 @@ static void ngx_enroll_redis_disconnected(const redisAsyncContext *ac,
 static void ngx_enroll_redis_close(redisAsyncContext *ac, const char *reason);
 static void ngx_enroll_redis_gone(ngx_enroll_redis_t *redis,
     ngx_enroll_redis_trouble_e trouble, u_char *text, size_t len);
+static ngx_uint_t ngx_enroll_redis_level(ngx_enroll_redis_t *redis,
+    ngx_enroll_redis_trouble_e trouble);
 static void ngx_enroll_redis_retry(ngx_enroll_redis_t *redis);
 static u_char *ngx_enroll_redis_addr(ngx_enroll_redis_t *redis);
 
@@ -382,14 +384,19 @@ ngx_enroll_redis_gone(ngx_enroll_redis_t *redis,
     ngx_uint_t   level;
     const char  *verify;
 
-    verify = redis->ssl ? ngx_enroll_redis_tls_error(redis) : NULL;
+    level = ngx_enroll_redis_level(redis, trouble);
+    verify = redis->tls ? ngx_enroll_redis_tls_error(redis) : NULL;
 
-    level = (redis->troubles & trouble) ? NGX_LOG_INFO : NGX_LOG_ERR;
-    redis->troubles |= trouble;
+    if (verify) {
+        ngx_log_error(level, redis->log, 0,
+                      "redis %V (%s): its certificate is not accepted: %s",
+                      &redis->address, ngx_enroll_redis_addr(redis), verify);
 
-    ngx_log_error(level, redis->log, 0, "redis %V (%s): %*s%s%s",
-                  &redis->address, ngx_enroll_redis_addr(redis), len, text,
-                  verify ? ": " : "", verify ? verify : "");
+    } else {
+        ngx_log_error(level, redis->log, 0, "redis %V (%s): %*s",
+                      &redis->address, ngx_enroll_redis_addr(redis), len,
+                      text);
+    }
 
     if (redis->ac) {
         redis->ac->data = NULL;
@@ -398,6 +405,27 @@ ngx_enroll_redis_gone(ngx_enroll_redis_t *redis,
     }
 
     ngx_enroll_redis_retry(redis);
+}
+
+
+static ngx_uint_t
+ngx_enroll_redis_level(ngx_enroll_redis_t *redis,
+    ngx_enroll_redis_trouble_e trouble)
+{
+    if (trouble == NGX_ENROLL_REDIS_AWAY
+        && redis->state != NGX_ENROLL_REDIS_READY
+        && redis->tried + 1 < redis->naddrs)
+    {
+        return NGX_LOG_INFO;        /* another address may do */
+    }
+
+    if (redis->troubles & trouble) {
+        return NGX_LOG_INFO;
+    }
+
+    redis->troubles |= trouble;
+
+    return NGX_LOG_ERR;
 }
 
 

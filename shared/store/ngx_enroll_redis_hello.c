@@ -24,7 +24,7 @@ static void ngx_enroll_redis_hello_select(redisAsyncContext *ac, void *r,
 static void ngx_enroll_redis_hello_info(redisAsyncContext *ac, void *r,
     void *data);
 static ngx_enroll_redis_t *ngx_enroll_redis_hello_check(redisAsyncContext *ac,
-    redisReply *reply, const char *command, const char *remedy);
+    redisReply *reply, const char *command);
 static ngx_int_t ngx_enroll_redis_hello_field(redisReply *reply,
     const char *name, ngx_str_t *value);
 static ngx_uint_t ngx_enroll_redis_hello_is(ngx_str_t *value,
@@ -103,15 +103,14 @@ ngx_enroll_redis_hello_send(ngx_enroll_redis_t *redis,
 static void
 ngx_enroll_redis_hello_auth(redisAsyncContext *ac, void *r, void *data)
 {
-    (void) ngx_enroll_redis_hello_check(ac, r, "AUTH",
-                             "check \"user\" and \"password_file\"");
+    (void) ngx_enroll_redis_hello_check(ac, r, "AUTH");
 }
 
 
 static void
 ngx_enroll_redis_hello_select(redisAsyncContext *ac, void *r, void *data)
 {
-    (void) ngx_enroll_redis_hello_check(ac, r, "SELECT", "check \"db\"");
+    (void) ngx_enroll_redis_hello_check(ac, r, "SELECT");
 }
 
 
@@ -124,9 +123,7 @@ ngx_enroll_redis_hello_info(redisAsyncContext *ac, void *r, void *data)
 
     reply = r;
 
-    redis = ngx_enroll_redis_hello_check(ac, reply, "INFO",
-                             "it has to be granted: without it nobody knows "
-                             "whether this server may forget certificates");
+    redis = ngx_enroll_redis_hello_check(ac, reply, "INFO");
     if (redis == NULL) {
         return;
     }
@@ -178,9 +175,10 @@ ngx_enroll_redis_hello_info(redisAsyncContext *ac, void *r, void *data)
 
 static ngx_enroll_redis_t *
 ngx_enroll_redis_hello_check(redisAsyncContext *ac, redisReply *reply,
-    const char *command, const char *remedy)
+    const char *command)
 {
-    size_t  len;
+    size_t       len;
+    const char  *remedy;
 
     if (reply == NULL) {
         ngx_enroll_redis_lost(ac);
@@ -189,9 +187,18 @@ ngx_enroll_redis_hello_check(redisAsyncContext *ac, redisReply *reply,
 
     if (reply->type == REDIS_REPLY_ERROR) {
         len = ngx_min((size_t) reply->len, NGX_ENROLL_REDIS_ERROR_LEN);
+        remedy = "";
+
+        if (ngx_strncmp(reply->str, "NOPERM", 6) == 0) {
+            remedy = ", it has to be granted: whether this server may forget "
+                     "certificates is not known without";
+
+        } else if (ngx_strncmp(reply->str, "NOAUTH", 6) == 0) {
+            remedy = ", \"password_file\" is needed";
+        }
 
         ngx_enroll_redis_drop(ac->data, NGX_ENROLL_REDIS_REFUSED,
-                              "%s failed: \"%*s\", %s",
+                              "%s failed: \"%*s\"%s",
                               command, len, reply->str, remedy);
         return NULL;
     }

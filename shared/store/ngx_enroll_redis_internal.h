@@ -64,6 +64,7 @@ struct ngx_enroll_redis_s {
     ngx_uint_t                  tried;          /* addresses in this round */
     ngx_uint_t                  failures;       /* rounds in a row */
     ngx_uint_t                  troubles;       /* told */
+    long                        tls_result;     /* of a failed start */
 
     ngx_resolver_t             *resolver;
     ngx_msec_t                  resolver_timeout;

@@ -212,6 +212,7 @@ ngx_enroll_redis_tls_start(ngx_enroll_redis_t *redis, redisAsyncContext *ac)
 
     if (redisInitiateSSL(&ac->c, ssl) != REDIS_OK) {
         ERR_clear_error();
+        redis->tls_result = SSL_get_verify_result(ssl);
         SSL_free(ssl);
         return NGX_ERROR;
     }
@@ -229,7 +230,9 @@ ngx_enroll_redis_tls_error(ngx_enroll_redis_t *redis)
 {
     long  rc;
 
-    rc = SSL_get_verify_result(redis->ssl);
+    rc = redis->ssl ? SSL_get_verify_result(redis->ssl) : redis->tls_result;
+
+    redis->tls_result = X509_V_OK;
 
     return (rc == X509_V_OK) ? NULL : X509_verify_cert_error_string(rc);
 }

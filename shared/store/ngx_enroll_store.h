@@ -29,7 +29,7 @@ typedef enum {
     NGX_ENROLL_STORE_REVOKED,     /* admit: the requester's certificate is */
     NGX_ENROLL_STORE_UNRECORDED,  /* admit: it is not known */
     NGX_ENROLL_STORE_RECORDED,    /* record: it is safe to give out */
-    NGX_ENROLL_STORE_LOST,        /* record: the lease is not yours (any more) */
+    NGX_ENROLL_STORE_LOST,        /* record, release: the lease is not yours */
     NGX_ENROLL_STORE_RELEASED     /* release */
 } ngx_enroll_store_e;
 
