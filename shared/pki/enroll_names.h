@@ -73,7 +73,8 @@ enroll_outcome_e enroll_names_subject_csr(enroll_names_t *names,
 /*
  * Adds one attribute to the subject.  The value is text of len octets of
  * UTF-8 and is never parsed as DN syntax.  more: it belongs to the RDN of
- * the attribute before it.  An empty value adds nothing.
+ * the attribute added before it.  An empty value adds nothing: where it was
+ * the first of an RDN, the next one of that RDN is given without more.
  */
 
 enroll_outcome_e enroll_names_subject_add(enroll_names_t *names,

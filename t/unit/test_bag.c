@@ -12,7 +12,7 @@
 
 #include "unit_make.h"
 
-#include "../../shared/pki/enroll_bag.h"
+#include "enroll_bag.h"
 
 
 static EVP_PKEY  *key;

@@ -13,7 +13,7 @@
 
 #include "unit_make.h"
 
-#include "../../shared/pki/enroll_ca.h"
+#include "enroll_ca.h"
 
 
 static EVP_PKEY  *key_a;

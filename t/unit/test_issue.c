@@ -11,7 +11,7 @@
 
 #include "unit_make.h"
 
-#include "../../shared/pki/enroll_issue.h"
+#include "enroll_issue.h"
 
 
 /* a CA, a profile and a request, as they meet at enroll_issue() */

@@ -12,8 +12,8 @@
 
 #include "unit_make.h"
 
-#include "../../shared/pki/enroll_names.h"
-#include "../../shared/pki/enroll_text.h"
+#include "enroll_names.h"
+#include "enroll_text.h"
 
 
 #define UPN  "otherName:1.3.6.1.4.1.311.20.2.3;UTF8:"
@@ -63,6 +63,7 @@ subject_values(void **state)
           V_ASN1_UTF8STRING },
 
         { NID_commonName, V_ASN1_UTF8STRING, BYTES(""), NULL, 0 },
+        { NID_userId, V_ASN1_UTF8STRING, BYTES(""), NULL, 0 },
         { NID_commonName, V_ASN1_UTF8STRING, BYTES("good.test\0.evil"), NULL,
           0 },
         { NID_commonName, V_ASN1_UTF8STRING, BYTES("a\nb"), NULL, 0 },

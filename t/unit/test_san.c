@@ -11,8 +11,8 @@
 
 #include "unit_make.h"
 
-#include "../../shared/pki/enroll_names.h"
-#include "../../shared/pki/enroll_text.h"
+#include "enroll_names.h"
+#include "enroll_text.h"
 
 
 #define UPN  "otherName:1.3.6.1.4.1.311.20.2.3;UTF8:"

@@ -11,7 +11,7 @@
 
 #include "unit_make.h"
 
-#include "../../shared/pki/enroll_text.h"
+#include "enroll_text.h"
 
 
 static void

@@ -30,7 +30,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-#include "../../shared/pki/enroll_csr.h"
+#include "enroll_csr.h"
 
 
 #define MAKE      __attribute__((unused)) static
