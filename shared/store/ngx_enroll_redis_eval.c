@@ -138,7 +138,11 @@ ngx_enroll_redis_call_create(ngx_enroll_redis_t *redis, ngx_uint_t nkeys,
         call->argv[n] = (const char *) p;
         call->len[n] = argv[i].len;
 
-        p = ngx_cpymem(p, argv[i].data, argv[i].len);
+        /* an empty one may have no data */
+
+        if (argv[i].len) {
+            p = ngx_cpymem(p, argv[i].data, argv[i].len);
+        }
     }
 
     return call;
