@@ -399,7 +399,7 @@ every_kind_of_key_proves_possession(void **state)
     (void) state;
 
     const row_t  rows[] = {
-        { "P-256", CSR(NULL), ENROLL_OK },
+        { "P-256", CSR(.key = p256), ENROLL_OK },
         { "P-256, SHA-384", CSR(.alg = ECDSA("3"), .digest = "SHA384"),
           ENROLL_OK },
         { "P-384", CSR(p384, .alg = ECDSA("3"), .digest = "SHA384"),
@@ -635,6 +635,12 @@ pss_parameters_are_bounded(void **state)
                               TLV(0xa1, SEQ(OID("1.2.840.113549.1.1.8"))),
                               SALT("\x20")), .salt = 32),
           ENROLL_BAD_SIGNATURE_ALG },
+        { "MGF1 with NULL",
+          CSR(rsa, .alg = PSS(HASH(SHA256),
+                              TLV(0xa1, SEQ(OID("1.2.840.113549.1.1.8"),
+                                            DER_NULL)),
+                              SALT("\x20")), .salt = 32),
+          ENROLL_BAD_SIGNATURE_ALG },
         { "MGF1 of garbage",
           CSR(rsa, .alg = PSS(HASH(SHA256),
                               TLV(0xa1, SEQ(OID("1.2.840.113549.1.1.8"),
@@ -685,6 +691,14 @@ pss_parameters_are_bounded(void **state)
           CSR(rsa, .spki = sha256,
               .alg = PSS(HASH(SHA384), MGF(SHA384), SALT("\x20")),
               .digest = "SHA384", .salt = 32), ENROLL_BAD_SIGNATURE_ALG },
+        { "a key for SHA-256, signing with SHA-384 in MGF1",
+          CSR(rsa, .spki = sha256,
+              .alg = PSS(HASH(SHA256), MGF(SHA384), SALT("\x20")),
+              .salt = 32), ENROLL_BAD_SIGNATURE_ALG },
+        { "a key for SHA-256, signing with SHA-384 but in MGF1",
+          CSR(rsa, .spki = sha256,
+              .alg = PSS(HASH(SHA384), MGF(SHA256), SALT("\x20")),
+              .digest = "SHA384", .salt = 32), ENROLL_BAD_SIGNATURE_ALG },
         { "a key for a longer salt",
           CSR(rsa, .spki = salt64, .alg = PSS_SHA256, .salt = 32),
           ENROLL_BAD_SIGNATURE_ALG }
@@ -701,7 +715,7 @@ form_is_checked(void **state)
 
     (void) state;
 
-    good = CSR(NULL);
+    good = CSR(.key = p256);
 
     /* 4 octets of header, then the parts */
 
@@ -873,6 +887,9 @@ subjects_are_checked(void **state)
           NAMED(CAT(RAW("\x31\x80"), o, RAW("\0\0"))), ENROLL_BAD_SUBJECT },
         { "constructed string",
           NAMED(CN(TLV(0x2c, UTF8("a"), UTF8("b")))), ENROLL_BAD_SUBJECT },
+        { "OID of 64 octets",
+          NAMED(SET(SEQ(TLV(0x06, der_times(RAW("\x81"), 63), RAW("\1")),
+                        UTF8("a")))), ENROLL_OK },
         { "OID of 65 octets",
           NAMED(SET(SEQ(TLV(0x06, der_times(RAW("\x81"), 64), RAW("\1")),
                         UTF8("a")))), ENROLL_BAD_SUBJECT },
@@ -923,6 +940,9 @@ attributes_are_counted(void **state)
         { "value is no set", WITH(SEQ(OID("1.2.3.4"), UTF8("x"))),
           ENROLL_BAD_CSR },
         { "no values at all", WITH(SEQ(OID("1.2.3.4"))), ENROLL_BAD_CSR },
+        { "OID of 64 octets",
+          WITH(SEQ(TLV(0x06, der_times(RAW("\x81"), 63), RAW("\1")),
+                   SET(UTF8("x")))), ENROLL_OK },
         { "OID of 10 000 octets",
           WITH(SEQ(TLV(0x06, der_times(RAW("\x81"), 9999), RAW("\1")),
                    SET(UTF8("x")))), ENROLL_BAD_ATTRIBUTE },
@@ -1151,6 +1171,9 @@ extension_requests_are_checked(void **state)
         { "constructed OCTET STRING",
           ASKING(SEQ(OID("1.2.3"), TLV(0x24, OCTETS(DER_NULL)))),
           ENROLL_BAD_EXTENSION },
+        { "OID of 64 octets",
+          ASKING(SEQ(TLV(0x06, der_times(RAW("\x81"), 63), RAW("\1")),
+                     OCTETS(DER_NULL))), ENROLL_OK },
         { "OID of 65 octets",
           ASKING(SEQ(TLV(0x06, der_times(RAW("\x81"), 64), RAW("\1")),
                      OCTETS(DER_NULL))), ENROLL_BAD_EXTENSION }
@@ -1207,7 +1230,11 @@ extension_values_are_checked(void **state)
           ENROLL_BAD_EXTENSION },
         { "extKeyUsage of text", ASKING(EXT(EXT_KEY_USAGE, SEQ(UTF8("a")))),
           ENROLL_BAD_EXTENSION },
-        { "extKeyUsage, long OID",
+        { "extKeyUsage, OID of 64 octets",
+          ASKING(EXT(EXT_KEY_USAGE,
+                     SEQ(TLV(0x06, der_times(RAW("\x81"), 63), RAW("\1"))))),
+          ENROLL_OK },
+        { "extKeyUsage, OID of 65 octets",
           ASKING(EXT(EXT_KEY_USAGE,
                      SEQ(TLV(0x06, der_times(RAW("\x81"), 64), RAW("\1"))))),
           ENROLL_BAD_EXTENSION },
@@ -1335,7 +1362,7 @@ wrapped_requests_are_taken(void **state)
 
     (void) state;
 
-    csr = CSR(NULL);
+    csr = CSR(.key = p256);
 
     ber = CAT(RAW("\x24\x80"), OCTETS({ csr.data, 20 }),
               OCTETS({ csr.data + 20, csr.len - 20 }), RAW("\0\0"));
@@ -1373,6 +1400,10 @@ wrapped_requests_are_taken(void **state)
           SIGNED(SEQ(V1, SET(NONE),
                      SEQ(OID("1.3.6.1.5.5.7.12.2"), TLV(0xa0, OCTETS(csr))),
                      SET(NONE))), ENROLL_BAD_CSR },
+        { "EnvelopedData by its type",
+          SEQ(OID("1.2.840.113549.1.7.3"),
+              TLV(0xa0, SEQ(V1, SET(NONE), WRAPPED(OCTETS(csr)),
+                            SET(NONE)))), ENROLL_BAD_CSR },
         { "no content", SIGNED(SEQ(V1, SET(NONE), SEQ(DATA), SET(NONE))),
           ENROLL_BAD_CSR },
         { "empty content",
@@ -1476,7 +1507,7 @@ damaged_requests_do_no_harm(void **state)
                       EXT(EXT_KEY_USAGE, SEQ(CLIENT_AUTH)),
                       EXT(BASIC, SEQ(NONE)), EXT("1.2.3", DER_NULL)))),
         CSR(rsa, .alg = PSS_SHA256, .salt = 32),
-        SIGNED(SEQ(V1, SET(NONE), WRAPPED(OCTETS(CSR(NULL))), SET(NONE)))
+        SIGNED(SEQ(V1, SET(NONE), WRAPPED(OCTETS(CSR(.key = p256))), SET(NONE)))
     };
 
     for (size_t i = 0; i < array_size(good); i++) {
@@ -1554,7 +1585,7 @@ keys_are_compared(void **state)
     other = certificate(second);
     rsa_x = certificate(rsa);
 
-    assert_int_equal(parse(&csr, CSR(NULL)), ENROLL_OK);
+    assert_int_equal(parse(&csr, CSR(.key = p256)), ENROLL_OK);
 
     assert_int_equal(enroll_csr_key_equal(csr, own), 1);
     assert_int_equal(enroll_csr_key_equal(csr, other), 0);
@@ -1645,7 +1676,7 @@ threads_may_verify_at_once(void **state)
 
     (void) state;
 
-    assert_int_equal(parse(&csr, CSR(NULL)), ENROLL_OK);
+    assert_int_equal(parse(&csr, CSR(.key = p256)), ENROLL_OK);
 
     for (size_t i = 0; i < array_size(threads); i++) {
         assert_int_equal(pthread_create(&threads[i], NULL, verify_many, csr),
