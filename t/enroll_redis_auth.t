@@ -80,7 +80,7 @@ fails('another socket', qr/No such file/, 'unix:%%DIR%%/nosuch.sock');
 
 unlike($t->log, qr/redis-secret/, 'the password is not logged');
 
-$t->done(crit => 1);
+$t->done;
 
 ##############################################################################
 

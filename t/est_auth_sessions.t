@@ -72,27 +72,38 @@ $t->run;
 my $csr = $t->csr(subject => '/CN=dev1');
 # sessions that are kept or resumed outlive the certificate
 
-for my $version ('TLSv1_2', 'TLSv1_3') {
-    my $end = int(time) + 3;
-    my $short = forge_cert(key => $t->dir('ca.key'), till => $end - time,
-        issuer_cert => unpem($t->read('ca.crt')), subject => name(CN => 'dev1'),
-        subject_key => $t->key('short'));
-    $t->keep('short', $short);
+my $end = int(time) + 5;
+$t->keep('short', forge_cert(key => $t->dir('ca.key'), till => $end - time,
+    issuer_cert => unpem($t->read('ca.crt')), subject => name(CN => 'dev1'),
+    subject_key => $t->key('short')));
 
+my %kept;
+for my $version ('TLSv1_2', 'TLSv1_3') {
     my @o = (cert => 'short', version => $version);
-    my $kept = $t->connect(@o);
+    my $kept = $kept{$version} = $t->connect(@o);
     is(post($kept)->{status}, 200, "$version: a certificate of few seconds");
     my $again = $t->connect(@o, session => $kept);
     is(post($again)->{status}, 200, "$version: a resumed session");
     ok($again->reused, "$version: it was resumed");
+    $again->close;
+}
 
-    wait_for { time > $end + 1 } 10;
+wait_for { time > $end + 1 } 10;
+
+for my $version (sort keys %kept) {
+    my $kept = $kept{$version};
     $t->refused(post($kept), 403, 'client_certificate_expired',
         "$version: a kept connection, after its end");
-    my $late = $t->connect(@o, session => $kept);
-    $t->refused(post($late), 403, 'client_certificate_expired',
-        "$version: a resumed session, after its end") if $late->reused;
-    $_->close for $kept, $again, $late;
+    my $late = $t->connect(cert => 'short', version => $version,
+                           session => $kept);
+    my $r = post($late);
+
+    # a full handshake is refused by nginx
+    $late->reused
+        ? $t->refused($r, 403, 'client_certificate_expired',
+                      "$version: a resumed session, after its end")
+        : is($r->{status}, 400, "$version: a full handshake, after its end");
+    $_->close for $kept, $late;
 }
 
 # the location of those whose certificate cannot be verified

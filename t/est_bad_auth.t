@@ -167,7 +167,10 @@ for my $header ('X-SSL-Client-Cert: good', 'X-Forwarded-Client-Cert: By=x',
 is(ask("Basic $good")->{status}, 200, 'good credentials go on working');
 
 $conn->close;
-$t->done;
+
+# nginx says so, without any module, of a client certificate whose signature
+# is wrong, under optional_no_ca
+$t->done(except => qr/ignoring stale global SSL error/);
 
 ##############################################################################
 

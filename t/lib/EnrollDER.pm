@@ -207,6 +207,8 @@ sub csr_spki {
 ###############################################################################
 # forging
 
+my %spki;
+
 sub slurp {
     my ($file) = @_;
     open my $f, '<:raw', $file or die "$file: $!\n";
@@ -221,10 +223,11 @@ sub spit {
     close $f;
 }
 
-# the SubjectPublicKeyInfo of a private key's file
+# the SubjectPublicKeyInfo of a private key's file, looked at once
 sub spki {
     my ($key) = @_;
-    my $spki = `openssl pkey -in '$key' -pubout -outform DER 2>/dev/null`;
+    my $spki = $spki{$key}
+        //= `openssl pkey -in '$key' -pubout -outform DER 2>/dev/null`;
     die "$key: no key\n" if !length $spki;
     return $spki;
 }
