@@ -58,7 +58,7 @@ $t->conf(<<'CONF');
     }
 CONF
 $t->run;
-my $url = 'https://localhost:' . $t->port('tls');
+my $url = 'https://127.0.0.1:' . $t->port('tls');
 
 ##############################################################################
 
@@ -119,8 +119,7 @@ $t->done;
 
 sub est {
     my ($url, @o) = @_;
-    my ($rc, $out) = $t->command('pki', '--est', '--url', $url, '--in',
+    my (undef, $out) = $t->command('pki', '--est', '--url', $url, '--in',
         $t->dir('dev1.req'), @issuer, '--outform', 'pem', @o);
-    diag($out) if $rc && !grep { /wrong/ } @o;
     return $out;
 }
