@@ -119,7 +119,7 @@ cd ../../..
 
 # nginx's own, at the exit of any worker
 
-echo leak:ngx_event_process_init > "$top/leaks"
+printf 'leak:%s\n' ngx_event_process_init ngx_regex_malloc > "$top/leaks"
 
 cat > "$top/nginx" << 'END'
 #!/bin/sh
