@@ -259,9 +259,11 @@ ngx_http_enroll_key_load(ngx_conf_t *cf, ngx_http_enroll_ca_t *ca)
         }
     }
 
+    /* a PIN may stand behind the "?" of a URI */
+
     ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
-                  "cannot load private key \"%s\" of CA \"%V\"%s in %V:%ui",
-                  uri, &ca->name,
+                  "cannot load private key \"%*s\" of CA \"%V\"%s in %V:%ui",
+                  strcspn(uri, "?"), uri, &ca->name,
                   ca->password_file.len ? ""
                       : " (an encrypted one needs \"password_file\")",
                   &cf->conf_file->file.name, cf->conf_file->line);
@@ -379,8 +381,8 @@ ngx_http_enroll_key_engine(ngx_conf_t *cf, ngx_str_t *value)
 
     if (pkey == NULL) {
         ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
-                      "cannot load key \"%s\" of engine \"%s\" in %V:%ui",
-                      id, name, &cf->conf_file->file.name,
+                      "cannot load key \"%*s\" of engine \"%s\" in %V:%ui",
+                      strcspn((char *) id, "?"), id, name, &cf->conf_file->file.name,
                       cf->conf_file->line);
     }
 
