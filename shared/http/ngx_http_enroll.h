@@ -223,6 +223,8 @@ char *ngx_http_enroll_endpoint_init(ngx_conf_t *cf,
     ngx_http_enroll_endpoint_t *endpoint);
 ngx_int_t ngx_http_enroll_read_file(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *content);
+EVP_PKEY *ngx_http_enroll_key_load(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_str_t *file, ngx_uint_t *remote);
 STACK_OF(X509) *ngx_http_enroll_read_certs(ngx_conf_t *cf, ngx_str_t *name);
 ngx_array_t *ngx_http_enroll_read_users(ngx_conf_t *cf, ngx_str_t *name);
 

@@ -13,24 +13,9 @@
 
 #include "ngx_http_enroll.h"
 
-#include <openssl/engine.h>
-#include <openssl/store.h>
-#include <openssl/ui.h>
-
-
-typedef struct {
-    ngx_str_t   *password;
-    ngx_uint_t   asked;
-} ngx_http_enroll_pass_t;
 
 
 static char *ngx_http_enroll_ca_load(ngx_conf_t *cf, ngx_http_enroll_ca_t *ca);
-static EVP_PKEY *ngx_http_enroll_key_load(ngx_conf_t *cf,
-    ngx_http_enroll_ca_t *ca);
-static EVP_PKEY *ngx_http_enroll_key_store(ngx_conf_t *cf, const char *uri,
-    ngx_str_t *password);
-static EVP_PKEY *ngx_http_enroll_key_engine(ngx_conf_t *cf, ngx_str_t *value);
-static int ngx_http_enroll_pass(char *buf, int size, int rwflag, void *data);
 static void ngx_http_enroll_ca_cleanup(void *data);
 
 
@@ -151,7 +136,8 @@ ngx_http_enroll_ca_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static char *
 ngx_http_enroll_ca_load(ngx_conf_t *cf, ngx_http_enroll_ca_t *ca)
 {
-    char   error[ENROLL_ERROR_TEXT];
+    char        error[ENROLL_ERROR_TEXT];
+    ngx_uint_t  remote;
 
     if (ca->certificate.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -187,10 +173,13 @@ ngx_http_enroll_ca_load(ngx_conf_t *cf, ngx_http_enroll_ca_t *ca)
         }
     }
 
-    ca->pki.key = ngx_http_enroll_key_load(cf, ca);
+    ca->pki.key = ngx_http_enroll_key_load(cf, &ca->certificate_key,
+                                           &ca->password_file, &remote);
     if (ca->pki.key == NULL) {
         return NGX_CONF_ERROR;
     }
+
+    ca->pki.remote = remote;
 
     if (!enroll_ca_init(&ca->pki, ngx_time(), error)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "CA \"%V\": %s",
@@ -203,218 +192,6 @@ ngx_http_enroll_ca_load(ngx_conf_t *cf, ngx_http_enroll_ca_t *ca)
     }
 
     return NGX_CONF_OK;
-}
-
-
-static EVP_PKEY *
-ngx_http_enroll_key_load(ngx_conf_t *cf, ngx_http_enroll_ca_t *ca)
-{
-    char         *uri;
-    EVP_PKEY     *pkey;
-    ngx_str_t     key, *password;
-    ngx_uint_t    i;
-    ngx_array_t  *passwords;
-
-    key = ca->certificate_key;
-
-    if (ngx_strncmp(key.data, "engine:", sizeof("engine:") - 1) == 0) {
-        ca->pki.remote = 1;
-        return ngx_http_enroll_key_engine(cf, &key);
-    }
-
-    if (ngx_strncmp(key.data, "store:", sizeof("store:") - 1) == 0) {
-        ca->pki.remote = 1;
-        uri = (char *) key.data + sizeof("store:") - 1;
-
-    } else {
-        if (ngx_conf_full_name(cf->cycle, &key, 1) != NGX_OK) {
-            return NULL;
-        }
-
-        uri = (char *) key.data;
-    }
-
-    password = NULL;
-    passwords = NULL;
-
-    if (ca->password_file.len) {
-        passwords = ngx_ssl_read_password_file(cf, &ca->password_file);
-        if (passwords == NULL) {
-            return NULL;
-        }
-
-        password = passwords->elts;
-    }
-
-    pkey = NULL;
-
-    for (i = 0; i == 0 || (passwords && i < passwords->nelts); i++) {
-
-        ERR_clear_error();
-
-        pkey = ngx_http_enroll_key_store(cf, uri,
-                                         passwords ? &password[i] : NULL);
-        if (pkey) {
-            return pkey;
-        }
-    }
-
-    /* a PIN may stand behind the "?" of a URI */
-
-    ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
-                  "cannot load private key \"%*s\" of CA \"%V\"%s in %V:%ui",
-                  strcspn(uri, "?"), uri, &ca->name,
-                  ca->password_file.len ? ""
-                      : " (an encrypted one needs \"password_file\")",
-                  &cf->conf_file->file.name, cf->conf_file->line);
-
-    return NULL;
-}
-
-
-static EVP_PKEY *
-ngx_http_enroll_key_store(ngx_conf_t *cf, const char *uri, ngx_str_t *password)
-{
-    EVP_PKEY                *pkey;
-    UI_METHOD               *ui;
-    OSSL_STORE_CTX          *store;
-    OSSL_STORE_INFO         *info;
-    ngx_http_enroll_pass_t   pass;
-
-    pkey = NULL;
-    store = NULL;
-
-    pass.password = password;
-    pass.asked = 0;
-
-    /* without a method of ours OpenSSL would ask at the terminal */
-
-    ui = UI_UTIL_wrap_read_pem_callback(ngx_http_enroll_pass, 0);
-    if (ui == NULL) {
-        return NULL;
-    }
-
-    store = OSSL_STORE_open(uri, ui, &pass, NULL, NULL);
-    if (store == NULL) {
-        goto done;
-    }
-
-    if (OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY) != 1) {
-        goto done;
-    }
-
-    while (pkey == NULL && !OSSL_STORE_eof(store)) {
-
-        info = OSSL_STORE_load(store);
-
-        if (info == NULL) {
-            if (OSSL_STORE_error(store)) {
-                break;
-            }
-
-            continue;
-        }
-
-        if (OSSL_STORE_INFO_get_type(info) == OSSL_STORE_INFO_PKEY) {
-            pkey = OSSL_STORE_INFO_get1_PKEY(info);
-        }
-
-        OSSL_STORE_INFO_free(info);
-    }
-
-done:
-
-    OSSL_STORE_close(store);
-    UI_destroy_method(ui);
-
-    return pkey;
-}
-
-
-static EVP_PKEY *
-ngx_http_enroll_key_engine(ngx_conf_t *cf, ngx_str_t *value)
-{
-#ifndef OPENSSL_NO_ENGINE
-
-    u_char    *name, *id;
-    ENGINE    *engine;
-    EVP_PKEY  *pkey;
-
-    /* engine:NAME:ID */
-
-    name = ngx_pnalloc(cf->temp_pool, value->len + 1);
-    if (name == NULL) {
-        return NULL;
-    }
-
-    ngx_cpystrn(name, value->data, value->len + 1);
-    name += sizeof("engine:") - 1;
-
-    id = (u_char *) ngx_strchr(name, ':');
-
-    if (id == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid engine key \"%V\", it must be "
-                           "\"engine:NAME:ID\"", value);
-        return NULL;
-    }
-
-    *id++ = '\0';
-
-    engine = ENGINE_by_id((char *) name);
-
-    if (engine == NULL) {
-        ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
-                      "ENGINE_by_id(\"%s\") failed in %V:%ui", name,
-                      &cf->conf_file->file.name, cf->conf_file->line);
-        return NULL;
-    }
-
-    pkey = NULL;
-
-    if (ENGINE_init(engine)) {
-        pkey = ENGINE_load_private_key(engine, (char *) id, NULL, NULL);
-        ENGINE_finish(engine);
-    }
-
-    ENGINE_free(engine);
-
-    if (pkey == NULL) {
-        ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
-                      "cannot load key \"%*s\" of engine \"%s\" in %V:%ui",
-                      strcspn((char *) id, "?"), id, name, &cf->conf_file->file.name,
-                      cf->conf_file->line);
-    }
-
-    return pkey;
-
-#else
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "loading \"%V\" is not possible: this OpenSSL has no "
-                       "engines, use \"store:\"", value);
-    return NULL;
-
-#endif
-}
-
-
-static int
-ngx_http_enroll_pass(char *buf, int size, int rwflag, void *data)
-{
-    ngx_http_enroll_pass_t *pass = data;
-
-    /* asked again means that the password was wrong */
-
-    if (rwflag || pass->password == NULL || pass->asked++
-        || pass->password->len > (size_t) size)
-    {
-        return -1;
-    }
-
-    ngx_memcpy(buf, pass->password->data, pass->password->len);
-
-    return pass->password->len;
 }
 
 
