@@ -65,13 +65,13 @@ like(client($t->port('tls'), '-sess_in', $session, '-early_data',
 # handshake does not come to its end.
 
 first_flight($post);
-ok(wait_for(sub { $t->log('access') =~ /simpleenroll/ }, 5), 'it arrives');
+ok(wait_for(sub { $t->log('access') =~ /simpleenroll/ }, 20), 'it arrives');
 like($t->log('access'), qr/simpleenroll HTTP\S+ 425 /,
     'an enrolment as early data: 425');
 is(scalar($t->keys), 0, 'nothing is in Redis');
 
 first_flight("GET /.well-known/est/cacerts HTTP/1.1\r\nHost: x\r\n\r\n");
-ok(wait_for(sub { $t->log('access') =~ /cacerts HTTP\S+ 200 / }, 5),
+ok(wait_for(sub { $t->log('access') =~ /cacerts HTTP\S+ 200 / }, 20),
     'cacerts may be');
 
 is($t->est('simpleenroll', csr => $csr)->{status}, 200,
