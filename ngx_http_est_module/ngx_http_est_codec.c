@@ -41,7 +41,11 @@ static ngx_uint_t ngx_http_est_lists(ngx_str_t *list, const char *type);
 const ngx_http_enroll_protocol_t  ngx_http_est_protocol = {
     ngx_string("est"),
     ngx_http_est_decode,
-    ngx_http_est_answer
+    NULL,                                  /* open */
+    NULL,                                  /* authorize */
+    NULL,                                  /* encode */
+    ngx_http_est_answer,
+    NULL                                   /* free */
 };
 
 
@@ -82,7 +86,9 @@ ngx_http_est_decode(ngx_http_enroll_request_t *er, ngx_str_t *body)
     r = er->request;
     c = r->connection;
 
-    rc = enroll_body_decode(body->data, &body->len, body->data, body->len);
+    rc = body->len ? enroll_body_decode(body->data, &body->len, body->data,
+                                        body->len)
+                   : ENROLL_EMPTY_BODY;
 
     if (rc == ENROLL_OK) {
         rc = enroll_csr_parse(&er->csr, body->data, body->len);

@@ -35,7 +35,11 @@ static char *ngx_http_scep(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static const ngx_http_enroll_protocol_t  ngx_http_scep_protocol = {
     ngx_string("scep"),
     ngx_http_scep_decode,
-    ngx_http_scep_answer
+    NULL,                                  /* open */
+    NULL,                                  /* authorize */
+    NULL,                                  /* encode */
+    ngx_http_scep_answer,
+    NULL                                   /* free */
 };
 
 

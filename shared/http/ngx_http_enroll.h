@@ -126,25 +126,39 @@ typedef struct {
     ngx_str_t                     name;
 
     /*
-     * body to er->csr; ENROLL_OK or the reason of refusal.  On the event
-     * loop; body is of er->pool
+     * The steps that are a protocol's own; each gives ENROLL_OK or the reason
+     * of refusal.  decode, on the event loop: body, of er->pool, to er->csr
+     * or er->message.  open, on a thread, into er->result: what a private
+     * key must read.  authorize, on the event loop: who asks, where open had
+     * to tell.  encode, on a thread: er->outcome to er->reply.  All but
+     * decode may be NULL.
      */
+
     enroll_outcome_e            (*decode)(ngx_http_enroll_request_t *er,
                                     ngx_str_t *body);
+    void                        (*open)(ngx_http_enroll_request_t *er);
+    enroll_outcome_e            (*authorize)(ngx_http_enroll_request_t *er);
+    void                        (*encode)(ngx_http_enroll_request_t *er);
 
     /*
      * sends the answer to er->outcome: header and body, by
      * ngx_http_enroll_send(); returns as the output filters do
      */
+
     ngx_int_t                   (*answer)(ngx_http_request_t *r,
                                     ngx_http_enroll_request_t *er);
+
+    /* frees er->message; may be NULL */
+
+    void                        (*free)(ngx_http_enroll_request_t *er);
 } ngx_http_enroll_protocol_t;
 
 
 typedef enum {
     NGX_HTTP_ENROLL_NOBODY = 0,
     NGX_HTTP_ENROLL_BASIC,
-    NGX_HTTP_ENROLL_CERTIFICATE
+    NGX_HTTP_ENROLL_CERTIFICATE,
+    NGX_HTTP_ENROLL_CHALLENGE
 } ngx_http_enroll_auth_e;
 
 
@@ -180,14 +194,16 @@ struct ngx_http_enroll_request_s {
     ngx_str_t                           user;         /* by password */
     X509                               *cert;         /* the asker's */
     unsigned                            renewal:1;    /* cert is this CA's */
+    unsigned                            subset:1;     /* fewer SANs will do */
 
     /* of ngx_http_enroll_user_t; NULL: no password is to be checked */
 
     ngx_array_t                        *users;
     ngx_str_t                           password;
 
-    /* decode, check */
+    /* decode, open, check */
 
+    void                               *message;      /* the protocol's */
     enroll_csr_t                       *csr;
     enroll_names_t                      names;
     time_t                              now;
@@ -199,6 +215,11 @@ struct ngx_http_enroll_request_s {
     X509                               *issued;       /* now or before */
     ngx_str_t                           certificate;  /* its DER, to be freed
                                                          by OPENSSL_free() */
+
+    /* encode */
+
+    ngx_str_t                           reply;        /* to be freed by
+                                                         OPENSSL_free() */
 
     /* the machine */
 

@@ -29,11 +29,14 @@ static void ngx_http_enroll_destroy(ngx_http_enroll_request_t *er);
 
 static ngx_int_t ngx_http_enroll_step_password(ngx_http_enroll_request_t *er);
 static ngx_int_t ngx_http_enroll_step_decode(ngx_http_enroll_request_t *er);
+static ngx_int_t ngx_http_enroll_step_open(ngx_http_enroll_request_t *er);
+static ngx_int_t ngx_http_enroll_step_authorize(ngx_http_enroll_request_t *er);
 static ngx_int_t ngx_http_enroll_step_verify(ngx_http_enroll_request_t *er);
 static ngx_int_t ngx_http_enroll_step_check(ngx_http_enroll_request_t *er);
 static ngx_int_t ngx_http_enroll_step_sign(ngx_http_enroll_request_t *er);
 static ngx_int_t ngx_http_enroll_step_result(ngx_http_enroll_request_t *er);
 static ngx_int_t ngx_http_enroll_step_done(ngx_http_enroll_request_t *er);
+static ngx_int_t ngx_http_enroll_step_encode(ngx_http_enroll_request_t *er);
 static void ngx_http_enroll_work_verify(ngx_http_enroll_request_t *er);
 static void ngx_http_enroll_work_sign(ngx_http_enroll_request_t *er);
 
@@ -42,6 +45,8 @@ static ngx_int_t  (*ngx_http_enroll_steps[])(ngx_http_enroll_request_t *er) = {
     ngx_http_enroll_step_password,
     ngx_http_enroll_identify,
     ngx_http_enroll_step_decode,
+    ngx_http_enroll_step_open,
+    ngx_http_enroll_step_authorize,
     ngx_http_enroll_step_verify,
     ngx_http_enroll_step_check,
     ngx_http_enroll_admit,
@@ -50,8 +55,12 @@ static ngx_int_t  (*ngx_http_enroll_steps[])(ngx_http_enroll_request_t *er) = {
     ngx_http_enroll_step_result,
     ngx_http_enroll_record,
     ngx_http_enroll_step_result,
-    ngx_http_enroll_step_done
+    ngx_http_enroll_step_done,
+    ngx_http_enroll_step_encode        /* of every outcome: the last */
 };
+
+#define NGX_HTTP_ENROLL_STEPS                                                 \
+    (sizeof(ngx_http_enroll_steps) / sizeof(ngx_http_enroll_steps[0]))
 
 
 ngx_http_enroll_request_t *
@@ -240,6 +249,10 @@ ngx_http_enroll_run(ngx_http_enroll_request_t *er)
             break;
         }
 
+        if (er->step == NGX_HTTP_ENROLL_STEPS) {
+            break;
+        }
+
         rc = ngx_http_enroll_steps[er->step++](er);
 
         /* what is left in the queue would be taken for a connection's */
@@ -251,8 +264,8 @@ ngx_http_enroll_run(ngx_http_enroll_request_t *er)
             return;
         }
 
-        if (rc == NGX_DONE) {
-            break;
+        if (rc == NGX_DONE && er->step < NGX_HTTP_ENROLL_STEPS) {
+            er->step = NGX_HTTP_ENROLL_STEPS - 1;
         }
     }
 
@@ -406,6 +419,12 @@ ngx_http_enroll_destroy(ngx_http_enroll_request_t *er)
     X509_free(er->issued);
     OPENSSL_free(er->certificate.data);
 
+    OPENSSL_free(er->reply.data);
+
+    if (er->protocol->free) {
+        er->protocol->free(er);
+    }
+
     enroll_csr_free(er->csr);
     enroll_names_cleanup(&er->names);
 
@@ -430,14 +449,13 @@ ngx_http_enroll_step_password(ngx_http_enroll_request_t *er)
 static ngx_int_t
 ngx_http_enroll_step_decode(ngx_http_enroll_request_t *er)
 {
-    ngx_str_t           body;
-    enroll_outcome_e    rc;
-    enroll_csr_t       *csr;
+    ngx_str_t         body;
+    enroll_outcome_e  rc;
 
     switch (ngx_http_enroll_body(er->request, er, &body)) {
 
     case NGX_OK:
-        rc = body.len ? er->protocol->decode(er, &body) : ENROLL_EMPTY_BODY;
+        rc = er->protocol->decode(er, &body);
         break;
 
     case NGX_DECLINED:
@@ -448,15 +466,48 @@ ngx_http_enroll_step_decode(ngx_http_enroll_request_t *er)
         rc = ENROLL_INTERNAL;
     }
 
-    if (rc == ENROLL_OK) {
-        csr = er->csr;
+    if (rc != ENROLL_OK) {
+        er->outcome = rc;
+        return NGX_DONE;
+    }
+
+    return NGX_OK;
+}
+
+
+/* what only a private key can read */
+
+static ngx_int_t
+ngx_http_enroll_step_open(ngx_http_enroll_request_t *er)
+{
+    if (er->protocol->open == NULL) {
+        er->result = ENROLL_OK;
+        return NGX_OK;
+    }
+
+    return ngx_http_enroll_job(er, er->protocol->open, 0);
+}
+
+
+static ngx_int_t
+ngx_http_enroll_step_authorize(ngx_http_enroll_request_t *er)
+{
+    enroll_outcome_e  rc;
+
+    rc = er->result;
+
+    if (rc == ENROLL_OK && er->protocol->authorize) {
+        rc = er->protocol->authorize(er);
+    }
+
+    if (rc == ENROLL_OK && er->csr) {
 
         /* what is cheap to refuse goes before any signature is verified */
 
-        if (!enroll_key_allowed(&er->profile->pki.keys, &csr->key)) {
+        if (!enroll_key_allowed(&er->profile->pki.keys, &er->csr->key)) {
             rc = ENROLL_KEY_NOT_ALLOWED;
 
-        } else if (ngx_memcmp(csr->key_digest, er->ca->key_digest,
+        } else if (ngx_memcmp(er->csr->key_digest, er->ca->key_digest,
                               ENROLL_DIGEST_LEN)
                    == 0)
         {
@@ -476,6 +527,11 @@ ngx_http_enroll_step_decode(ngx_http_enroll_request_t *er)
 static ngx_int_t
 ngx_http_enroll_step_verify(ngx_http_enroll_request_t *er)
 {
+    if (er->csr == NULL) {
+        er->result = ENROLL_OK;
+        return NGX_OK;
+    }
+
     return ngx_http_enroll_job(er, ngx_http_enroll_work_verify,
                                enroll_key_cheap(&er->csr->key));
 }
@@ -499,7 +555,7 @@ ngx_http_enroll_step_check(ngx_http_enroll_request_t *er)
 
     rc = er->result;
 
-    if (rc != ENROLL_OK) {
+    if (rc != ENROLL_OK || er->csr == NULL) {
         goto done;
     }
 
@@ -516,7 +572,7 @@ ngx_http_enroll_step_check(ngx_http_enroll_request_t *er)
         }
 
         if (!profile->renew_copy) {
-            rc = enroll_names_renewal_check(er->csr, er->cert, 0);
+            rc = enroll_names_renewal_check(er->csr, er->cert, er->subset);
 
             if (rc != ENROLL_OK) {
                 goto done;
@@ -524,13 +580,26 @@ ngx_http_enroll_step_check(ngx_http_enroll_request_t *er)
         }
 
         rc = enroll_names_renew(&er->names, er->cert);
+
+        if (rc == ENROLL_OK && er->subset && !profile->renew_copy) {
+
+            /* those of the old names that are asked for again */
+
+            X509_EXTENSION_free(er->names.san);
+            er->names.san = NULL;
+
+            rc = enroll_names_san(&er->names, er->csr, ENROLL_SAN_ALL, NULL,
+                                  0);
+        }
+
         goto done;
     }
 
     rc = ngx_http_enroll_names(er->request, er);
 
     if (rc == ENROLL_OK
-        && er->elcf->names == NGX_HTTP_ENROLL_NAMES_IDENTITY)
+        && er->elcf->names == NGX_HTTP_ENROLL_NAMES_IDENTITY
+        && er->auth != NGX_HTTP_ENROLL_CHALLENGE)
     {
         asker.user = er->user.data ? (char *) er->user.data : NULL;
         asker.user_len = er->user.len;
@@ -585,4 +654,17 @@ ngx_http_enroll_step_done(ngx_http_enroll_request_t *er)
     er->outcome = er->renewal ? ENROLL_RENEWED : ENROLL_OK;
 
     return NGX_DONE;
+}
+
+
+/* the answer, where a private key signs it */
+
+static ngx_int_t
+ngx_http_enroll_step_encode(ngx_http_enroll_request_t *er)
+{
+    if (er->request == NULL || er->protocol->encode == NULL) {
+        return NGX_OK;
+    }
+
+    return ngx_http_enroll_job(er, er->protocol->encode, 0);
 }

@@ -32,6 +32,8 @@
 #define ENROLL_SAN_UPN        0x0020    /* upn: Microsoft's otherName */
 #define ENROLL_SAN_SID        0x0040    /* sid: Microsoft's tag: URI */
 
+#define ENROLL_SAN_ALL        0x007f
+
 #define ENROLL_SAN_DEFAULT                                                    \
     (ENROLL_SAN_DNS|ENROLL_SAN_IP|ENROLL_SAN_EMAIL|ENROLL_SAN_URI)
 
