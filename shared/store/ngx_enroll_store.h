@@ -18,35 +18,94 @@
 #include "ngx_enroll_redis.h"
 
 
-#define NGX_ENROLL_LEASE_LEN   32       /* hex digits of a random token */
+#define NGX_ENROLL_LEASE_LEN          32   /* hex digits of a random token */
+#define NGX_ENROLL_DIGEST_HEX         64   /* of a SHA-256 */
+#define NGX_ENROLL_CHALLENGE_ID       16   /* the first ones of its digest */
+#define NGX_ENROLL_STORE_FAIL_KEYS    4    /* in one command */
+#define NGX_ENROLL_STORE_LIST         100  /* the longest list */
+#define NGX_ENROLL_STORE_USES         1000 /* of a challenge, at most */
+#define NGX_ENROLL_STORE_CHALLENGES   100000    /* of a CA at a time */
 
 
 typedef enum {
     NGX_ENROLL_STORE_DOWN = 0,    /* no answer: nothing is known */
-    NGX_ENROLL_STORE_ADMITTED,    /* admit: go on, the lease is yours */
-    NGX_ENROLL_STORE_WAIT,        /* admit: another has the lease, ask again */
-    NGX_ENROLL_STORE_DONE,        /* admit: here is the certificate */
+    NGX_ENROLL_STORE_ADMITTED,    /* admit, poll: go on, the lease is yours */
+    NGX_ENROLL_STORE_WAIT,        /* admit, poll: another has the lease, ask
+                                     again */
+    NGX_ENROLL_STORE_DONE,        /* admit, poll: here is the certificate */
     NGX_ENROLL_STORE_REVOKED,     /* admit: the requester's certificate is */
     NGX_ENROLL_STORE_UNRECORDED,  /* admit: it is not known */
     NGX_ENROLL_STORE_RECORDED,    /* record: it is safe to give out */
     NGX_ENROLL_STORE_LOST,        /* record, release: the lease is not yours */
-    NGX_ENROLL_STORE_RELEASED     /* release */
+    NGX_ENROLL_STORE_RELEASED,    /* release */
+
+    NGX_ENROLL_STORE_REPLAYED,    /* admit: the nonce was another request's */
+    NGX_ENROLL_STORE_CHALLENGE_UNKNOWN,   /* admit: or expired, or used up */
+    NGX_ENROLL_STORE_CHALLENGE_BOUND,     /* admit: to something else */
+    NGX_ENROLL_STORE_PENDING,     /* admit, poll: it waits for approval */
+    NGX_ENROLL_STORE_FULL,        /* admit: too many wait; mint: too many */
+    NGX_ENROLL_STORE_DENIED,      /* admit, poll */
+    NGX_ENROLL_STORE_UNKNOWN,     /* poll, lookup, delete, decide */
+    NGX_ENROLL_STORE_FOUND,       /* lookup */
+    NGX_ENROLL_STORE_MINTED,      /* mint */
+    NGX_ENROLL_STORE_LISTED,      /* both lists */
+    NGX_ENROLL_STORE_DECIDED,     /* decide: also the same decision again */
+    NGX_ENROLL_STORE_CONFLICT,    /* decide: it was decided otherwise; mint:
+                                     there is one of this id */
+    NGX_ENROLL_STORE_DELETED,     /* delete */
+    NGX_ENROLL_STORE_BELOW,       /* failures: none has reached the limit */
+    NGX_ENROLL_STORE_LIMITED      /* failures: one has */
 } ngx_enroll_store_e;
 
+
+/* all but the result is valid during the handler's call only */
 
 typedef struct {
     ngx_enroll_store_e   result;
 
-    /* of DONE, valid during the handler's call only */
+    /* of DONE and FOUND, as they were recorded */
 
     ngx_str_t            cert;         /* DER */
-    ngx_str_t            requester;    /* as it was recorded */
-    ngx_str_t            profile;
+    ngx_str_t            requester;    /* also of ADMITTED by poll */
+    ngx_str_t            profile;      /* also of ADMITTED by poll */
+    ngx_str_t            key_digest;   /* hex; also of ADMITTED by poll */
+    ngx_str_t            status;       /* of FOUND: "valid", "revoked" */
+
+    /* of ADMITTED by poll */
+
+    ngx_str_t            csr;          /* DER, as it was stored */
+    ngx_str_t            id;           /* of the transaction, hex; to be
+                                          recorded or released by */
+
+    /* of MINTED */
+
+    int64_t              expires;      /* ms since the epoch */
+
+    /* of LISTED */
+
+    ngx_uint_t           total;        /* how many there are, listed or not */
+    ngx_str_t            list;         /* for ngx_enroll_store_next() */
 } ngx_enroll_store_reply_t;
 
 
 typedef void (*ngx_enroll_store_handler_pt)(void *data,
     ngx_enroll_store_reply_t *reply);
+
+
+/* what an approver sees, and what is issued from once it is approved */
+
+typedef struct {
+    ngx_str_t            csr;          /* DER */
+    ngx_str_t            requester;
+    ngx_str_t            protocol;
+    ngx_str_t            operation;
+    ngx_str_t            location;
+    ngx_str_t            poll;         /* any octets, or empty: what poll will
+                                          ask for */
+    ngx_msec_t           lifetime;     /* of the waiting */
+    ngx_uint_t           per_location; /* how many may wait */
+    ngx_uint_t           per_address;
+} ngx_enroll_store_approval_t;
 
 
 typedef struct {
@@ -59,7 +118,110 @@ typedef struct {
 
     ngx_str_t            serial;       /* hex, or empty */
     unsigned             unrecorded:1; /* it need not be known */
+
+    /* all of what follows may be left out */
+
+    ngx_str_t            nonce;        /* any octets */
+    ngx_msec_t           nonce_time;   /* how long it is known again */
+
+    ngx_str_t            challenge;    /* SHA-256 in hex, lower-case */
+    ngx_enroll_store_approval_t  *approval;   /* NULL: none is asked for */
+
+    /*
+     * What is asked for: to be compared with what the challenge is bound to,
+     * to be seen by an approver.  As text; record has the same ones.
+     */
+
+    ngx_str_t            subject;
+    ngx_str_t            san;
+    ngx_str_t            key;          /* "ec:P-256" */
+    ngx_str_t            key_digest;   /* hex */
+    ngx_str_t            profile;
+    ngx_str_t            address;      /* where it comes from */
 } ngx_enroll_store_admit_t;
+
+
+typedef struct {
+    ngx_str_t            ca;
+    ngx_str_t            poll;         /* as approval.poll was */
+    ngx_str_t            key_digest;   /* hex, of who asks; not the request's
+                                          key: UNKNOWN */
+    ngx_str_t            lease;
+    ngx_msec_t           lease_time;
+} ngx_enroll_store_poll_t;
+
+
+typedef struct {
+    ngx_str_t            ca;
+    ngx_str_t            digest;       /* SHA-256 in hex, lower-case */
+    ngx_msec_t           lifetime;
+    ngx_uint_t           uses;         /* 1 to NGX_ENROLL_STORE_USES */
+    ngx_str_t            label;        /* for people */
+    ngx_str_t            by;           /* whom it was minted by */
+
+    /* bindings, empty: to none; the text must be that of admit */
+
+    ngx_str_t            subject;
+    ngx_str_t            san;
+    ngx_str_t            key_digest;
+    ngx_str_t            profile;
+    ngx_str_t            address;
+} ngx_enroll_store_mint_t;
+
+
+typedef struct {
+    ngx_str_t            ca;
+    ngx_str_t            id;           /* of the transaction */
+    ngx_msec_t           lifetime;     /* how long the decision is known */
+    ngx_str_t            by;
+    unsigned             approve:1;    /* else it is denied */
+} ngx_enroll_store_decide_t;
+
+
+typedef struct {
+    ngx_str_t            ca;
+    ngx_str_t            keys[NGX_ENROLL_STORE_FAIL_KEYS];  /* any octets */
+    ngx_uint_t           nkeys;
+    ngx_msec_t           window;       /* begins with the first failure */
+    ngx_uint_t           limit;
+    unsigned             add:1;        /* count one for each key, else look */
+} ngx_enroll_store_failures_t;
+
+
+/* the fields of the lists, in their order */
+
+typedef enum {
+    NGX_ENROLL_CHALLENGE_FIELD_ID = 0,
+    NGX_ENROLL_CHALLENGE_LABEL,
+    NGX_ENROLL_CHALLENGE_BY,
+    NGX_ENROLL_CHALLENGE_SUBJECT,
+    NGX_ENROLL_CHALLENGE_SAN,
+    NGX_ENROLL_CHALLENGE_KEY_DIGEST,
+    NGX_ENROLL_CHALLENGE_PROFILE,
+    NGX_ENROLL_CHALLENGE_ADDRESS,
+    NGX_ENROLL_CHALLENGE_USES,         /* left */
+    NGX_ENROLL_CHALLENGE_CREATED,      /* ms since the epoch */
+    NGX_ENROLL_CHALLENGE_EXPIRES,
+    NGX_ENROLL_CHALLENGE_FIELDS
+} ngx_enroll_store_challenge_e;
+
+
+typedef enum {
+    NGX_ENROLL_PENDING_ID = 0,
+    NGX_ENROLL_PENDING_SUBJECT,
+    NGX_ENROLL_PENDING_SAN,
+    NGX_ENROLL_PENDING_KEY,
+    NGX_ENROLL_PENDING_KEY_DIGEST,
+    NGX_ENROLL_PENDING_REQUESTER,
+    NGX_ENROLL_PENDING_PROTOCOL,
+    NGX_ENROLL_PENDING_OPERATION,
+    NGX_ENROLL_PENDING_LOCATION,
+    NGX_ENROLL_PENDING_PROFILE,
+    NGX_ENROLL_PENDING_ADDRESS,
+    NGX_ENROLL_PENDING_CREATED,        /* ms since the epoch */
+    NGX_ENROLL_PENDING_EXPIRES,
+    NGX_ENROLL_PENDING_FIELDS
+} ngx_enroll_store_pending_e;
 
 
 typedef struct {
@@ -94,6 +256,9 @@ typedef struct {
  *
  * admit: the requester's certificate is known and not revoked; the
  * transaction is new (a lease on it is taken), in work by another, or done.
+ * Then the nonce; then the challenge, one use of which is reserved until
+ * record takes it, release gives it back or the lease ends.  With approval a
+ * new transaction waits for its approver, and keeps the use meanwhile.
  */
 
 ngx_int_t ngx_enroll_store_admit(ngx_enroll_redis_t *redis,
@@ -106,11 +271,64 @@ ngx_int_t ngx_enroll_store_record(ngx_enroll_redis_t *redis,
     ngx_enroll_store_record_t *record, ngx_enroll_store_handler_pt handler,
     void *data);
 
-/* release: gives the lease back, so that a repeat need not wait for its end */
+/*
+ * release: gives the lease back, so that a repeat need not wait for its end;
+ * what was approved stays approved
+ */
 
 ngx_int_t ngx_enroll_store_release(ngx_enroll_redis_t *redis, ngx_str_t *ca,
     ngx_str_t *id, ngx_str_t *lease, ngx_enroll_store_handler_pt handler,
     void *data);
+
+/* poll: what has become of a request that waited */
+
+ngx_int_t ngx_enroll_store_poll(ngx_enroll_redis_t *redis,
+    ngx_enroll_store_poll_t *poll, ngx_enroll_store_handler_pt handler,
+    void *data);
+
+/* lookup: a certificate by its serial (hex), FOUND or UNKNOWN */
+
+ngx_int_t ngx_enroll_store_lookup(ngx_enroll_redis_t *redis, ngx_str_t *ca,
+    ngx_str_t *serial, ngx_enroll_store_handler_pt handler, void *data);
+
+/* failures: counts or looks, BELOW or LIMITED */
+
+ngx_int_t ngx_enroll_store_failures(ngx_enroll_redis_t *redis,
+    ngx_enroll_store_failures_t *failures,
+    ngx_enroll_store_handler_pt handler, void *data);
+
+/* mint: a one-time challenge, by its digest: MINTED, FULL, CONFLICT */
+
+ngx_int_t ngx_enroll_store_challenge_mint(ngx_enroll_redis_t *redis,
+    ngx_enroll_store_mint_t *mint, ngx_enroll_store_handler_pt handler,
+    void *data);
+
+/* lists: LISTED, the newest first, NGX_ENROLL_STORE_LIST at most */
+
+ngx_int_t ngx_enroll_store_challenge_list(ngx_enroll_redis_t *redis,
+    ngx_str_t *ca, ngx_enroll_store_handler_pt handler, void *data);
+ngx_int_t ngx_enroll_store_pending_list(ngx_enroll_redis_t *redis,
+    ngx_str_t *ca, ngx_enroll_store_handler_pt handler, void *data);
+
+/* delete: by NGX_ENROLL_CHALLENGE_ID hex digits: DELETED, UNKNOWN */
+
+ngx_int_t ngx_enroll_store_challenge_delete(ngx_enroll_redis_t *redis,
+    ngx_str_t *ca, ngx_str_t *id, ngx_enroll_store_handler_pt handler,
+    void *data);
+
+/* decide: DECIDED, UNKNOWN, CONFLICT */
+
+ngx_int_t ngx_enroll_store_pending_decide(ngx_enroll_redis_t *redis,
+    ngx_enroll_store_decide_t *decide, ngx_enroll_store_handler_pt handler,
+    void *data);
+
+/*
+ * The next entry of reply->list, which shrinks: n fields; NGX_DONE at its
+ * end, NGX_ERROR where it is no list of such entries.
+ */
+
+ngx_int_t ngx_enroll_store_next(ngx_str_t *list, ngx_str_t *fields,
+    ngx_uint_t n);
 
 
 #endif /* _NGX_ENROLL_STORE_H_INCLUDED_ */
