@@ -95,7 +95,8 @@ $used{$1} = 1
 is(join(' ', grep { !$in_code{$_} } sort keys %used), '',
     'no other directive is used');
 
-# reasons of refusal: status and sentence as in the table of outcomes
+# reasons of refusal: status and sentence as in the table of outcomes; those
+# of SCEP alone are in a page of their own
 
 my $h = slurp("$top/shared/pki/enroll_outcome.h");
 my $rows = 0;
@@ -104,8 +105,8 @@ while ($h =~ /X\(\w+,\s*(REFUSED|FAILED),\s*(\d+),.*?"(\w+)",((?:\s*\\?\s*"[^"]*
     my ($status, $reason, $text) = ($2, $3, $4);
     $text = join '', $text =~ /"([^"]*)"/g;
     $rows++;
-    like($doc{'est.md'} // '', qr/^\| `$reason` \| $status \| \Q$text\E \|$/m,
-        "reason $reason");
+    like(join("\n", map { $_ // '' } @doc{qw(est.md scep.md)}),
+        qr/^\| `$reason` \| $status \| \Q$text\E \|/m, "reason $reason");
 }
 cmp_ok($rows, '>', 30, 'there are reasons');
 

@@ -184,6 +184,39 @@ typedef enum {
       ENROLL_CMC_BAD_CERT_ID, "renewal_too_early",                            \
       "It is too early to renew the certificate.")                            \
                                                                               \
+    /* SCEP's messages; the status is for what no CertRep can answer */       \
+                                                                              \
+    X(SCEP_MESSAGE, REFUSED, 400, ENROLL_BAD_REQUEST,                         \
+      ENROLL_CMC_BAD_REQUEST, "malformed_message",                            \
+      "The body is not a SCEP message with one signer, a transactionID "      \
+      "and a senderNonce.")                                                   \
+    X(SCEP_ATTRIBUTE, REFUSED, 400, ENROLL_BAD_REQUEST,                       \
+      ENROLL_CMC_BAD_REQUEST, "malformed_scep_attribute",                     \
+      "A signed attribute of the SCEP message is missing, malformed or "      \
+      "repeated.")                                                            \
+    X(SCEP_SIGNATURE, REFUSED, 400, ENROLL_BAD_MESSAGE,                       \
+      ENROLL_CMC_BAD_MESSAGE, "message_signature",                            \
+      "The signature of the SCEP message does not verify.")                   \
+    X(SCEP_ALG, REFUSED, 400, ENROLL_BAD_ALG,                                 \
+      ENROLL_CMC_BAD_ALG, "message_algorithm",                                \
+      "An algorithm or the signer's key of the SCEP message is not "          \
+      "accepted here.")                                                       \
+    X(SCEP_TYPE, REFUSED, 400, ENROLL_BAD_REQUEST,                            \
+      ENROLL_CMC_BAD_REQUEST, "message_type",                                 \
+      "The messageType is none that is served here.")                         \
+    X(SCEP_ENVELOPE, REFUSED, 400, ENROLL_BAD_REQUEST,                        \
+      ENROLL_CMC_BAD_REQUEST, "malformed_envelope",                           \
+      "The SCEP message has no well-formed pkcsPKIEnvelope with one "         \
+      "recipient.")                                                           \
+    X(SCEP_DECRYPT, REFUSED, 400, ENROLL_BAD_REQUEST,                         \
+      ENROLL_CMC_BAD_REQUEST, "envelope_not_opened",                          \
+      "The pkcsPKIEnvelope is not for this authority, or has no request "     \
+      "of this messageType by the signer in it.")                             \
+    X(SCEP_NO_ENVELOPE, REFUSED, 400, ENROLL_BAD_ALG,                         \
+      ENROLL_CMC_BAD_ALG, "no_answer_envelope",                               \
+      "The answer cannot be encrypted: the key is not for encryption, and "   \
+      "there is no challengePassword.")                                       \
+                                                                              \
     /* ours */                                                                \
                                                                               \
     X(STORE_DOWN,    FAILED, 503, ENROLL_NO_FAILINFO, ENROLL_CMC_TRY_LATER,   \

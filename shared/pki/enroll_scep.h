@@ -1,0 +1,218 @@
+
+/*
+ * Copyright (C) The nginx-enroll authors
+ */
+
+
+/*
+ * SCEP's pkiMessages (RFC 8894, section 3): SignedData around EnvelopedData
+ * (RFC 5652), taken in two steps, and the answers to them.
+ */
+
+
+#ifndef _ENROLL_SCEP_H_INCLUDED_
+#define _ENROLL_SCEP_H_INCLUDED_
+
+
+#include <stddef.h>
+#include <openssl/asn1.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "enroll_csr.h"
+#include "enroll_key.h"
+#include "enroll_outcome.h"
+
+
+#define ENROLL_SCEP_SIZE          (1024 * 1024)    /* of a message, at most */
+#define ENROLL_SCEP_TRANSACTION   255
+#define ENROLL_SCEP_NONCE         64
+#define ENROLL_SCEP_OWN_NONCE     16
+
+/* messageType (RFC 8894, section 3.2.1.2) */
+
+#define ENROLL_SCEP_CERT_REP      3
+#define ENROLL_SCEP_RENEWAL_REQ   17
+#define ENROLL_SCEP_PKCS_REQ      19
+#define ENROLL_SCEP_CERT_POLL     20
+#define ENROLL_SCEP_GET_CERT      21
+#define ENROLL_SCEP_GET_CRL       22
+
+/* pkiStatus (section 3.2.1.3) */
+
+#define ENROLL_SCEP_SUCCESS       0
+#define ENROLL_SCEP_FAILURE       2
+#define ENROLL_SCEP_PENDING       3
+
+/* what is taken beside the usual algorithms, a set of bits */
+
+#define ENROLL_LEGACY_SHA1        0x0001
+#define ENROLL_LEGACY_MD5         0x0002
+#define ENROLL_LEGACY_DES3        0x0004
+#define ENROLL_LEGACY_DES         0x0008
+
+/* what GetCACaps lists beside what is always there, a set of bits */
+
+#define ENROLL_SCEP_CAP_RENEWAL   0x0001
+#define ENROLL_SCEP_CAP_NEXT_CA   0x0002
+
+#define ENROLL_SCEP_CAPS_LEN      160
+
+
+/*
+ * Who answers: a registration authority or the CA itself, whose RSA
+ * certificate and key are then all of these
+ */
+
+typedef struct {
+    STACK_OF(X509)     *certs;       /* to open with, the newest first */
+    EVP_PKEY          **keys;        /* of certs, in their order */
+    X509               *sign_cert;
+    EVP_PKEY           *sign_key;
+} enroll_ra_t;
+
+
+/* how the answer is made: as the request was */
+
+typedef struct {
+    const EVP_MD       *digest;      /* of the signature, never NULL */
+    const EVP_CIPHER   *cipher;      /* of the content, never NULL */
+    const EVP_MD       *oaep;        /* NULL: key transport by PKCS #1 v1.5 */
+    const EVP_MD       *oaep_mgf;
+} enroll_scep_mirror_t;
+
+
+typedef struct {
+
+    /* by enroll_scep_parse() */
+
+    int                    type;         /* messageType; 0: none served here */
+    unsigned char          transaction[ENROLL_SCEP_TRANSACTION];
+    size_t                 transaction_len;
+    int                    transaction_type;    /* V_ASN1_PRINTABLESTRING, … */
+    unsigned char          nonce[ENROLL_SCEP_NONCE];    /* senderNonce */
+    size_t                 nonce_len;
+    X509                  *signer;
+    enroll_key_t           signer_key;
+    unsigned char          signer_digest[ENROLL_DIGEST_LEN];  /* of its SPKI */
+    enroll_scep_mirror_t   mirror;
+
+    /* by the caller, see enroll_scep_open() */
+
+    unsigned               known:1;      /* an authority of ours issued it */
+
+    /* by enroll_scep_open(), as the type has them */
+
+    enroll_csr_t          *csr;          /* 17, 19 */
+    X509_NAME             *issuer;       /* 20, 21, 22 */
+    X509_NAME             *subject;      /* 20 */
+    ASN1_INTEGER          *serial;       /* 21, 22 */
+
+    /* private */
+
+    EVP_PKEY              *pkey;         /* of the signer */
+    unsigned char         *der;          /* the message */
+    const unsigned char   *content;      /* pkcsPKIEnvelope, in der */
+    size_t                 content_len;
+} enroll_scep_t;
+
+
+/*
+ * Takes the outer SignedData of len octets, DER or BER, apart: one
+ * SignerInfo, its attributes, the signer's certificate, which is in the
+ * message, and its signature, over the attributes in the order received or
+ * in that of DER.  Who the signer is, is decided elsewhere.  Only public-key
+ * operations; enroll_key_cheap(&m->signer_key) tells afterwards what they
+ * cost.  The octets need not outlive the call.
+ *
+ * Returns ENROLL_OK or the reason of refusal.  *m, to be freed with
+ * enroll_scep_free(), is there wherever transactionID, senderNonce and the
+ * signer's certificate are, so that a CertRep can be made; where it is NULL,
+ * the answer is the outcome's HTTP status.
+ */
+
+enroll_outcome_e enroll_scep_parse(enroll_scep_t **m,
+    const unsigned char *der, size_t len, unsigned legacy);
+
+/*
+ * Opens the pkcsPKIEnvelope of a message that enroll_scep_parse() returned
+ * ENROLL_OK for.  All algorithms are looked at before a private key is
+ * used.  From there on there is one refusal, ENROLL_SCEP_DECRYPT, until the
+ * content has shown to be a request by the signer, lest the answers be an
+ * oracle for what somebody else has sent:
+ *
+ * - where the request is for the signer's own key, or is not a request for a
+ *   certificate: once it is well-formed;
+ * - where it is for another key and the caller has set m->known, that is,
+ *   has found the signer's certificate to be issued by an authority that it
+ *   renews for: once the request's own signature verifies, else
+ *   ENROLL_BAD_SIGNATURE;
+ * - for another key without m->known: never.
+ *
+ * After it come those of enroll_csr_parse(), and ENROLL_SCEP_NO_ENVELOPE
+ * where a signer whose key cannot encrypt left no challengePassword to
+ * envelope the answer with.  The request's proof of possession is yet to be
+ * verified, with enroll_csr_verify().
+ */
+
+enroll_outcome_e enroll_scep_open(enroll_scep_t *m, const enroll_ra_t *ra,
+    unsigned legacy);
+
+/* wipes what was secret; NULL is taken */
+
+void enroll_scep_free(enroll_scep_t *m);
+
+
+typedef struct {
+    int                    status;       /* ENROLL_SCEP_SUCCESS, … */
+    int                    failinfo;     /* of FAILURE: 0 to 4 */
+    const char            *text;         /* failInfoText, or NULL: none */
+    const STACK_OF(X509)  *certs;        /* of SUCCESS: the leaf first */
+    X509_CRL              *crl;          /* or this one alone */
+    const char            *password;     /* NULL: m->csr's challenge */
+    size_t                 password_len;
+} enroll_scep_answer_t;
+
+
+/*
+ * A CertRep in DER (*der, OPENSSL_free()).  The envelope of a SUCCESS is for
+ * the signer's RSA key; for a key that cannot encrypt it is for the password
+ * (RFC 8894, section 3.1), which is that of the request unless the answer
+ * names another, as for a CertPoll.  ENROLL_OK, ENROLL_SCEP_NO_ENVELOPE, or
+ * ENROLL_SIGN_FAILED where a key or OpenSSL did not do its part.
+ */
+
+enroll_outcome_e enroll_scep_reply(const enroll_scep_t *m,
+    const enroll_ra_t *ra, const enroll_scep_answer_t *answer,
+    unsigned char **der, size_t *len);
+
+/*
+ * The answer to GetNextCACert (RFC 8894, section 4.7.1): certs, in the order
+ * given, in a SignedData by ra->sign_*.  ENROLL_OK or ENROLL_SIGN_FAILED.
+ */
+
+enroll_outcome_e enroll_scep_next_ca(const enroll_ra_t *ra,
+    const STACK_OF(X509) *certs, unsigned char **der, size_t *len);
+
+/*
+ * The answer to GetCACaps, NUL-terminated, one keyword a line, each with LF;
+ * returns its length.  legacy and caps: bits of ENROLL_LEGACY_… and
+ * ENROLL_SCEP_CAP_….
+ */
+
+size_t enroll_scep_caps(char text[ENROLL_SCEP_CAPS_LEN], unsigned legacy,
+    unsigned caps);
+
+/*
+ * The raw value of GET's "message", as clients send it: base64 (not
+ * base64url) with or without padding, some or all of it percent-encoded, a
+ * plus perhaps a space already, line ends anywhere.  out, which may be in,
+ * has room for len + 4 octets.  ENROLL_OK and *outlen, ENROLL_EMPTY_BODY or
+ * ENROLL_BAD_ENCODING.
+ */
+
+enroll_outcome_e enroll_scep_query_decode(unsigned char *out, size_t *outlen,
+    const unsigned char *in, size_t len);
+
+
+#endif /* _ENROLL_SCEP_H_INCLUDED_ */
