@@ -34,6 +34,7 @@ $t->conf(<<'CONF');
         listen 127.0.0.1:%%PORT_tls%% ssl;
         %%TLS%%
         ssl_early_data on;
+        lingering_close off;
 
         location /.well-known/est/ {
             est devices;

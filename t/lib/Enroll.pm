@@ -395,6 +395,8 @@ sub done {
         @lines = grep { $_ !~ $o{except} } @lines if $o{except};
         is(join('', grep { /$bad|exited on signal|Sanitizer|runtime error:/ }
                          @lines), '', "nothing alarming is in error.log$name");
+        my ($at) = grep { $lines[$_] =~ /Sanitizer|runtime error:/ } 0 .. $#lines;
+        diag(grep { defined } @lines[$at .. $at + 40]) if defined $at;
     }
 
     $self->redis_stop;
