@@ -12,7 +12,8 @@
 packages_build="nginx nginx-dev gcc make libc6-dev libhiredis-dev libssl-dev"
 packages_run="redis-server openssl curl ca-certificates"
 packages_test="libcmocka-dev strongswan-pki libstrongswan-standard-plugins perl
-               libio-socket-ssl-perl python3"
+               libio-socket-ssl-perl python3 softhsm2
+               libengine-pkcs11-openssl"
 
 
 # the lines that root runs; $@: the packages
