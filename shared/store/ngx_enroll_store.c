@@ -4,79 +4,16 @@
  */
 
 
-#include "ngx_enroll_store.h"
-#include "ngx_enroll_script.h"
-
-#include <hiredis/hiredis.h>
-#include <openssl/evp.h>
+/*
+ * The verbs of a request
+ */
 
 
-#define NGX_ENROLL_STORE_POOL  4096
-#define NGX_ENROLL_STORE_ARGS  64
+#include "ngx_enroll_store_internal.h"
 
 
-typedef struct {
-    ngx_str_t                     name;
-    ngx_enroll_store_e            result;
-} ngx_enroll_store_word_t;
-
-
-typedef struct {
-    ngx_enroll_script_t          *script;
-    ngx_enroll_store_handler_pt   handler;
-    void                         *data;
-} ngx_enroll_store_call_t;
-
-
-/* the keys and arguments of a script, until they have been sent */
-
-typedef struct {
-    ngx_pool_t                   *pool;
-    ngx_str_t                     base;   /* "PREFIX{ca}:" */
-    ngx_str_t                     argv[NGX_ENROLL_STORE_ARGS];
-    ngx_uint_t                    argc;
-    ngx_uint_t                    nkeys;
-    ngx_uint_t                    failed; /* no memory for some of them */
-} ngx_enroll_store_args_t;
-
-
-static ngx_enroll_store_args_t *ngx_enroll_store_args(
-    ngx_enroll_redis_t *redis, ngx_str_t *ca);
-static void ngx_enroll_store_key(ngx_enroll_store_args_t *args,
-    const char *name, ngx_str_t *id);
-static void ngx_enroll_store_identity(ngx_enroll_store_args_t *args,
-    ngx_str_t *requester);
-static void ngx_enroll_store_arg(ngx_enroll_store_args_t *args,
-    ngx_str_t *value);
-static void ngx_enroll_store_word(ngx_enroll_store_args_t *args,
-    const char *word);
-static void ngx_enroll_store_number(ngx_enroll_store_args_t *args,
-    int64_t number);
-static void ngx_enroll_store_field(ngx_enroll_store_args_t *args,
-    const char *name, ngx_str_t *value);
-static ngx_int_t ngx_enroll_store_send(ngx_enroll_store_args_t *args,
-    ngx_enroll_redis_t *redis, ngx_enroll_script_t *script,
-    ngx_enroll_store_handler_pt handler, void *data);
-static void ngx_enroll_store_answer(void *data, struct redisReply *reply);
-static ngx_enroll_store_e ngx_enroll_store_result(struct redisReply *reply);
-static ngx_int_t ngx_enroll_store_string(struct redisReply *reply,
-    ngx_uint_t n, ngx_str_t *value);
-
-
-/* what the scripts' arrays begin with */
-
-static ngx_enroll_store_word_t  ngx_enroll_store_words[] = {
-
-    { ngx_string("admitted"), NGX_ENROLL_STORE_ADMITTED },
-    { ngx_string("wait"), NGX_ENROLL_STORE_WAIT },
-    { ngx_string("done"), NGX_ENROLL_STORE_DONE },
-    { ngx_string("revoked"), NGX_ENROLL_STORE_REVOKED },
-    { ngx_string("unrecorded"), NGX_ENROLL_STORE_UNRECORDED },
-    { ngx_string("recorded"), NGX_ENROLL_STORE_RECORDED },
-    { ngx_string("lost"), NGX_ENROLL_STORE_LOST },
-    { ngx_string("released"), NGX_ENROLL_STORE_RELEASED },
-    { ngx_null_string, NGX_ENROLL_STORE_DOWN }
-};
+static void ngx_enroll_store_approval(ngx_enroll_store_args_t *args,
+    ngx_enroll_store_admit_t *admit);
 
 
 ngx_int_t
@@ -94,15 +31,68 @@ ngx_enroll_store_admit(ngx_enroll_redis_t *redis,
 
     ngx_enroll_store_key(args, "txn:", &admit->id);
     ngx_enroll_store_key(args, "revoked", &none);
-    ngx_enroll_store_key(args, "cert:", &none);
+    ngx_enroll_store_key(args, "", &none);
 
+    ngx_enroll_store_hex(args, &admit->id);
     ngx_enroll_store_arg(args, &admit->lease);
     ngx_enroll_store_number(args, admit->lease_time);
-    ngx_enroll_store_arg(args, &admit->serial);
+    ngx_enroll_store_hex(args, &admit->serial);
     ngx_enroll_store_number(args, admit->unrecorded);
+
+    ngx_enroll_store_digest(args, &admit->nonce);
+    ngx_enroll_store_number(args, admit->nonce_time);
+    ngx_enroll_store_hex(args, &admit->challenge);
+
+    ngx_enroll_store_arg(args, &admit->subject);
+    ngx_enroll_store_arg(args, &admit->san);
+    ngx_enroll_store_arg(args, &admit->key);
+    ngx_enroll_store_arg(args, &admit->key_digest);
+    ngx_enroll_store_arg(args, &admit->profile);
+    ngx_enroll_store_arg(args, &admit->address);
+
+    if (admit->challenge.len
+        && admit->challenge.len != NGX_ENROLL_DIGEST_HEX)
+    {
+        args->failed = 1;
+    }
+
+    if (admit->approval) {
+        ngx_enroll_store_approval(args, admit);
+
+    } else {
+        ngx_enroll_store_number(args, 0);
+    }
 
     return ngx_enroll_store_send(args, redis, &ngx_enroll_script_admit,
                                  handler, data);
+}
+
+
+static void
+ngx_enroll_store_approval(ngx_enroll_store_args_t *args,
+    ngx_enroll_store_admit_t *admit)
+{
+    ngx_enroll_store_approval_t  *approval;
+
+    approval = admit->approval;
+
+    ngx_enroll_store_number(args, 1);
+    ngx_enroll_store_number(args, approval->lifetime);
+    ngx_enroll_store_number(args, approval->per_location);
+    ngx_enroll_store_number(args, approval->per_address);
+    ngx_enroll_store_digest(args, &approval->poll);
+    ngx_enroll_store_digest(args, &approval->location);
+    ngx_enroll_store_digest(args, &admit->address);
+
+    ngx_enroll_store_field(args, "csr", &approval->csr);
+    ngx_enroll_store_field(args, "requester", &approval->requester);
+    ngx_enroll_store_field(args, "protocol", &approval->protocol);
+    ngx_enroll_store_field(args, "operation", &approval->operation);
+    ngx_enroll_store_field(args, "location", &approval->location);
+
+    if (approval->lifetime == 0) {
+        args->failed = 1;
+    }
 }
 
 
@@ -122,14 +112,16 @@ ngx_enroll_store_record(ngx_enroll_redis_t *redis,
     ngx_enroll_store_key(args, "txn:", &record->id);
     ngx_enroll_store_key(args, "cert:", &record->serial);
     ngx_enroll_store_key(args, "idx:expiry", &none);
-    ngx_enroll_store_identity(args, &record->requester);
+    ngx_enroll_store_digest_key(args, "idx:identity:", &record->requester);
     ngx_enroll_store_key(args, "counters", &none);
+    ngx_enroll_store_key(args, "", &none);
 
     ngx_enroll_store_arg(args, &record->lease);
     ngx_enroll_store_number(args, record->repeat);
     ngx_enroll_store_arg(args, &record->serial);
     ngx_enroll_store_number(args, record->not_after);
     ngx_enroll_store_word(args, record->renewal ? "renewed" : "issued");
+    ngx_enroll_store_hex(args, &record->id);
 
     ngx_enroll_store_field(args, "cert", &record->cert);
     ngx_enroll_store_field(args, "subject", &record->subject);
@@ -158,6 +150,7 @@ ngx_enroll_store_release(ngx_enroll_redis_t *redis, ngx_str_t *ca,
     ngx_str_t *id, ngx_str_t *lease, ngx_enroll_store_handler_pt handler,
     void *data)
 {
+    ngx_str_t                 none = ngx_null_string;
     ngx_enroll_store_args_t  *args;
 
     args = ngx_enroll_store_args(redis, ca);
@@ -166,249 +159,84 @@ ngx_enroll_store_release(ngx_enroll_redis_t *redis, ngx_str_t *ca,
     }
 
     ngx_enroll_store_key(args, "txn:", id);
+    ngx_enroll_store_key(args, "", &none);
 
     ngx_enroll_store_arg(args, lease);
+    ngx_enroll_store_hex(args, id);
 
     return ngx_enroll_store_send(args, redis, &ngx_enroll_script_release,
                                  handler, data);
 }
 
 
-static ngx_enroll_store_args_t *
-ngx_enroll_store_args(ngx_enroll_redis_t *redis, ngx_str_t *ca)
-{
-    u_char                   *p;
-    ngx_str_t                *prefix;
-    ngx_pool_t               *pool;
-    ngx_enroll_store_args_t  *args;
-
-    prefix = ngx_enroll_redis_prefix(redis);
-
-    pool = ngx_create_pool(NGX_ENROLL_STORE_POOL, ngx_cycle->log);
-    if (pool == NULL) {
-        return NULL;
-    }
-
-    args = ngx_pcalloc(pool, sizeof(ngx_enroll_store_args_t));
-    p = ngx_pnalloc(pool, prefix->len + ca->len + sizeof("{}:") - 1);
-
-    if (args == NULL || p == NULL) {
-        ngx_destroy_pool(pool);
-        return NULL;
-    }
-
-    args->pool = pool;
-    args->base.data = p;
-    args->base.len = ngx_sprintf(p, "%V{%V}:", prefix, ca) - p;
-
-    return args;
-}
-
-
-static void
-ngx_enroll_store_key(ngx_enroll_store_args_t *args, const char *name,
-    ngx_str_t *id)
-{
-    u_char     *p;
-    ngx_str_t   key;
-
-    p = ngx_pnalloc(args->pool, args->base.len + ngx_strlen(name) + id->len);
-    if (p == NULL) {
-        args->failed = 1;
-        return;
-    }
-
-    key.data = p;
-    key.len = ngx_sprintf(p, "%V%s%V", &args->base, name, id) - p;
-
-    ngx_enroll_store_arg(args, &key);
-
-    args->nkeys++;
-}
-
-
-/* a requester's name may be long, and is nobody's business in a key */
-
-static void
-ngx_enroll_store_identity(ngx_enroll_store_args_t *args, ngx_str_t *requester)
-{
-    u_char        hex[2 * EVP_MAX_MD_SIZE], digest[EVP_MAX_MD_SIZE];
-    ngx_str_t     id;
-    unsigned int  len;
-
-    if (EVP_Digest(requester->data, requester->len, digest, &len,
-                   EVP_sha256(), NULL)
-        != 1)
-    {
-        args->failed = 1;
-        return;
-    }
-
-    id.data = hex;
-    id.len = ngx_hex_dump(hex, digest, len) - hex;
-
-    ngx_enroll_store_key(args, "idx:identity:", &id);
-}
-
-
-static void
-ngx_enroll_store_arg(ngx_enroll_store_args_t *args, ngx_str_t *value)
-{
-    if (args->argc == NGX_ENROLL_STORE_ARGS) {
-        args->failed = 1;
-        return;
-    }
-
-    args->argv[args->argc++] = *value;
-}
-
-
-static void
-ngx_enroll_store_word(ngx_enroll_store_args_t *args, const char *word)
-{
-    ngx_str_t  value;
-
-    value.data = (u_char *) word;
-    value.len = ngx_strlen(word);
-
-    ngx_enroll_store_arg(args, &value);
-}
-
-
-static void
-ngx_enroll_store_number(ngx_enroll_store_args_t *args, int64_t number)
-{
-    ngx_str_t  value;
-
-    value.data = ngx_pnalloc(args->pool, NGX_INT64_LEN);
-    if (value.data == NULL) {
-        args->failed = 1;
-        return;
-    }
-
-    value.len = ngx_sprintf(value.data, "%L", number) - value.data;
-
-    ngx_enroll_store_arg(args, &value);
-}
-
-
-static void
-ngx_enroll_store_field(ngx_enroll_store_args_t *args, const char *name,
-    ngx_str_t *value)
-{
-    ngx_enroll_store_word(args, name);
-    ngx_enroll_store_arg(args, value);
-}
-
-
-static ngx_int_t
-ngx_enroll_store_send(ngx_enroll_store_args_t *args, ngx_enroll_redis_t *redis,
-    ngx_enroll_script_t *script, ngx_enroll_store_handler_pt handler,
+ngx_int_t
+ngx_enroll_store_poll(ngx_enroll_redis_t *redis,
+    ngx_enroll_store_poll_t *poll, ngx_enroll_store_handler_pt handler,
     void *data)
 {
-    ngx_int_t                 rc;
-    ngx_enroll_store_call_t  *call;
+    ngx_str_t                 none = ngx_null_string;
+    ngx_enroll_store_args_t  *args;
 
-    rc = NGX_DECLINED;
-
-    call = ngx_alloc(sizeof(ngx_enroll_store_call_t), ngx_cycle->log);
-
-    if (call) {
-        call->script = script;
-        call->handler = handler;
-        call->data = data;
-
-        if (!args->failed) {
-            rc = ngx_enroll_redis_eval(redis, script, args->nkeys, args->argc,
-                                       args->argv, ngx_enroll_store_answer,
-                                       call);
-        }
-
-        if (rc != NGX_OK) {
-            ngx_free(call);
-        }
+    args = ngx_enroll_store_args(redis, &poll->ca);
+    if (args == NULL) {
+        return NGX_DECLINED;
     }
 
-    ngx_destroy_pool(args->pool);
+    ngx_enroll_store_key(args, "", &none);
 
-    return rc;
+    ngx_enroll_store_digest(args, &poll->poll);
+    ngx_enroll_store_arg(args, &poll->key_digest);
+    ngx_enroll_store_arg(args, &poll->lease);
+    ngx_enroll_store_number(args, poll->lease_time);
+
+    return ngx_enroll_store_send(args, redis, &ngx_enroll_script_poll,
+                                 handler, data);
 }
 
 
-static void
-ngx_enroll_store_answer(void *data, struct redisReply *reply)
+ngx_int_t
+ngx_enroll_store_lookup(ngx_enroll_redis_t *redis, ngx_str_t *ca,
+    ngx_str_t *serial, ngx_enroll_store_handler_pt handler, void *data)
 {
-    ngx_enroll_store_call_t   *call;
-    ngx_enroll_store_reply_t   r;
+    ngx_str_t                 none = ngx_null_string;
+    ngx_enroll_store_args_t  *args;
 
-    call = data;
-
-    ngx_memzero(&r, sizeof(ngx_enroll_store_reply_t));
-
-    if (reply) {
-        r.result = ngx_enroll_store_result(reply);
-
-        if (r.result == NGX_ENROLL_STORE_DONE
-            && (ngx_enroll_store_string(reply, 1, &r.cert) != NGX_OK
-                || ngx_enroll_store_string(reply, 2, &r.requester) != NGX_OK
-                || ngx_enroll_store_string(reply, 3, &r.profile) != NGX_OK
-                || r.cert.len == 0))
-        {
-            ngx_memzero(&r, sizeof(ngx_enroll_store_reply_t));
-        }
-
-        if (r.result == NGX_ENROLL_STORE_DOWN) {
-            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                          "redis: script \"%s\" answered what is not "
-                          "understood", call->script->name);
-        }
+    args = ngx_enroll_store_args(redis, ca);
+    if (args == NULL) {
+        return NGX_DECLINED;
     }
 
-    call->handler(call->data, &r);
+    ngx_enroll_store_key(args, "cert:", serial);
+    ngx_enroll_store_key(args, "revoked", &none);
 
-    ngx_free(call);
+    ngx_enroll_store_hex(args, serial);
+
+    return ngx_enroll_store_send(args, redis, &ngx_enroll_script_lookup,
+                                 handler, data);
 }
 
 
-static ngx_enroll_store_e
-ngx_enroll_store_result(struct redisReply *reply)
+ngx_int_t
+ngx_enroll_store_failures(ngx_enroll_redis_t *redis,
+    ngx_enroll_store_failures_t *failures,
+    ngx_enroll_store_handler_pt handler, void *data)
 {
-    ngx_str_t                 word;
-    ngx_enroll_store_word_t  *w;
+    ngx_uint_t                i;
+    ngx_enroll_store_args_t  *args;
 
-    if (ngx_enroll_store_string(reply, 0, &word) == NGX_OK) {
-
-        for (w = ngx_enroll_store_words; w->name.len; w++) {
-            if (word.len == w->name.len
-                && ngx_memcmp(word.data, w->name.data, word.len) == 0)
-            {
-                return w->result;
-            }
-        }
+    args = ngx_enroll_store_args(redis, &failures->ca);
+    if (args == NULL) {
+        return NGX_DECLINED;
     }
 
-    return NGX_ENROLL_STORE_DOWN;
-}
-
-
-static ngx_int_t
-ngx_enroll_store_string(struct redisReply *reply, ngx_uint_t n,
-    ngx_str_t *value)
-{
-    redisReply  *element;
-
-    if (reply->type != REDIS_REPLY_ARRAY || n >= reply->elements) {
-        return NGX_ERROR;
+    for (i = 0; i < failures->nkeys; i++) {
+        ngx_enroll_store_digest_key(args, "fail:", &failures->keys[i]);
     }
 
-    element = reply->element[n];
+    ngx_enroll_store_number(args, failures->window);
+    ngx_enroll_store_number(args, failures->limit);
+    ngx_enroll_store_number(args, failures->add);
 
-    if (element->type != REDIS_REPLY_STRING) {
-        return NGX_ERROR;
-    }
-
-    value->data = (u_char *) element->str;
-    value->len = element->len;
-
-    return NGX_OK;
+    return ngx_enroll_store_send(args, redis, &ngx_enroll_script_failures,
+                                 handler, data);
 }

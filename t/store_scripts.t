@@ -1,0 +1,287 @@
+#!/usr/bin/perl
+
+# Copyright (C) The nginx-enroll authors
+
+# The scripts of the store, as Redis runs them: nonces, challenges, approval,
+# polls, failures.  Their text is taken from the sources.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+
+use Enroll;
+use EnrollDER;
+
+##############################################################################
+
+my $t = Enroll->new;
+$t->redis_start;
+
+my (%macro, %script);
+for my $file (glob "$FindBin::Bin/../shared/store/ngx_enroll_script*.[hc]") {
+    my $text = slurp($file);
+    $macro{$1} = strings($2)
+        while $text =~ /^#define (NGX_ENROLL_LUA_\w+)\s*\\\n((?:\s*"(?:[^"\\]|\\.)*"\s*\\?\n)+)/mg;
+}
+for my $file (glob "$FindBin::Bin/../shared/store/ngx_enroll_script*.c") {
+    my $text = slurp($file);
+    while ($text =~ /^ngx_enroll_script_t\s+\w+ = \{\s*"(\w+)",\s*(.*?),\s*\{ 0 \}/msg) {
+        my ($name, $body) = ($1, $2);
+        $body =~ s/(NGX_ENROLL_LUA_\w+)/'"' . quoted($macro{$1}) . '"'/ge;
+        $script{$name} = strings($body);
+    }
+}
+is(scalar(keys %script), 11, 'the scripts are found');
+
+my $p = 'e{ca}:';
+my ($h1, $h2) = ('a1' x 32, 'b2' x 32);
+my $id = 0;
+
+##############################################################################
+
+# a nonce
+
+my %n = (nonce => 'n1');
+is(admit(id => 1, %n), 'admitted', 'a new nonce');
+is(record(id => 1), 'recorded', 'recorded');
+like(admit(id => 1, %n), qr/^done\nDER1\nbob\np\nkd/, 'the same one again');
+is(admit(id => 2, %n), 'replayed', 'in another transaction');
+cmp_ok(redis('PTTL', "${p}nonce:n1"), '>', 0, 'it is forgotten in time');
+
+# a challenge
+
+is(mint($h1, 1), 'minted', 'a challenge');
+is(mint($h1, 1), 'conflict', 'the same one again');
+is(admit(id => 3, challenge => $h2), 'challenge unknown', 'another');
+is(admit(id => 3, challenge => substr($h1, 0, 16) . 'c3' x 24),
+    'challenge unknown', 'one that begins alike');
+is(admit(id => 3, challenge => $h1), 'admitted', 'reserved');
+is(admit(id => 4, challenge => $h1), 'challenge unknown', 'by one alone');
+is(release(id => 3), 'released', 'given back');
+is(admit(id => 4, challenge => $h1), 'admitted', 'for another');
+is(record(id => 4), 'recorded', 'used');
+is(hash("${p}cert:4")->{challenge}, substr($h1, 0, 16), 'its id is kept');
+like(admit(id => 4, challenge => $h1), qr/^done\n/, 'the same request again');
+is(admit(id => 5, challenge => $h1), 'challenge unknown', 'used up');
+is(join(' ', $t->keys("${p}challenge*"), $t->keys("${p}held*"),
+        $t->keys("${p}idx:challenge")), '', 'nothing of it is left');
+
+mint($h1, 1);
+is(admit(id => 6, challenge => $h1, time => 50), 'admitted', 'reserved');
+ok(wait_for(sub { admit(id => 7, challenge => $h1, lease => 'l7')
+                  eq 'admitted' }),
+    'a reservation ends with its lease');
+is(record(id => 6), 'lost', 'and is not taken afterwards');
+redis('DEL', "${p}challenge:" . substr($h1, 0, 16));
+is(release(id => 7, lease => 'l7'), 'released', 'given back');
+
+mint($h1, 2);
+admit(id => $_, challenge => $h1) for 8, 9;
+is(admit(id => 10, challenge => $h1), 'challenge unknown', 'two uses');
+is(record(id => 8), 'recorded', 'the first');
+is(admit(id => 10, challenge => $h1), 'challenge unknown', 'one and one');
+is(delete_($h1), 'deleted', 'deleted');
+is(record(id => 9), 'lost', 'while it was held: not issued');
+is(delete_($h1), 'unknown', 'deleted once');
+
+for my $bound ([subject => 'CN=a'], [san => 'DNS:a'], [key_digest => 'kd'],
+               [profile => 'p'], [address => '10.0.0.1'])
+{
+    mint($h1, 1, @$bound);
+    my @other = ($bound->[0], 'x');
+    is(admit(id => 20, challenge => $h1, @other), 'challenge bound',
+        "bound by $bound->[0]");
+    is(admit(id => 20, challenge => $h1), 'admitted', 'the one it is bound to');
+    release(id => 20);
+    delete_($h1);
+}
+
+mint($h1, 1, lifetime => 50);
+ok(wait_for(sub { admit(id => 21, challenge => $h1, time => 1)
+                  eq 'challenge unknown' }), 'it expires');
+
+mint($h1, 1, label => "a\n\xc3\xbc:,b");
+mint($h2, 3);
+my ($word, $total, $list) = list('challenges');
+is("$word $total", 'listed 2', 'the list');
+my @l = entries($list, 11);
+is($l[1][0] . $l[1][1], substr($h1, 0, 16) . "a\n\xc3\xbc:,b", 'an entry');
+is($l[0][8], 3, 'the newest first');
+delete_($_) for $h1, $h2;
+(undef, $total, $list) = list('challenges');
+is("$total/$list", "0/\n", 'an empty list');
+
+# approval
+
+my %a = (approval => 1, poll => 'p1');
+is(admit(id => 30, %a), 'pending', 'it waits');
+is(admit(id => 30, %a), 'pending', 'it still does');
+is(poll('p1'), 'pending', 'as its poll says');
+is(poll('p1', key_digest => 'other'), 'unknown', 'not to another key');
+is(poll('p2'), 'unknown', 'another poll');
+is(admit(id => 31, %a), 'replayed', 'the same poll id for another');
+is(admit(id => 31, %a, poll => 'p2'), 'pending', 'the second');
+is(admit(id => 32, %a, poll => 'p3'), 'full', 'no third from there');
+is(admit(id => 32, %a, poll => 'p3', address => '10.0.0.2'), 'pending',
+    'from elsewhere');
+is(admit(id => 33, %a, poll => 'p4', address => '10.0.0.3'), 'full',
+    'the location is full');
+($word, $total, $list) = list('pending');
+is("$word $total", 'listed 3', 'the list');
+@l = entries($list, 13);
+is($l[0][0], 32, 'the newest first');
+is($l[2][1], 'CN=a', 'its subject');
+
+is(decide(30, 'approved'), 'decided', 'approved');
+is(decide(30, 'approved'), 'decided', 'again');
+is(decide(30, 'denied'), 'conflict', 'not otherwise');
+is(decide(31, 'denied'), 'decided', 'denied');
+is(decide(99, 'denied'), 'unknown', 'an unknown one');
+is(admit(id => 31, %a, poll => 'p2'), 'denied', 'it is told');
+is(poll('p2'), 'denied', 'to the poll, too');
+is(poll('p1', key_digest => 'other'), 'unknown', 'approved: not to another');
+is(poll('p1'), "admitted\nDERcsr\nbob\np\nkd\n30", 'the poll gets the lease');
+is(poll('p1', lease => 'l2'), 'wait', 'another waits');
+is(admit(id => 30, %a, lease => 'l2'), 'wait', 'the request, too');
+is(release(id => 30), 'released', 'it went wrong');
+is(admit(id => 30, %a, lease => 'l2'), 'admitted', 'it is still approved');
+is(record(id => 30, lease => 'l2'), 'recorded', 'recorded');
+is(hash("${p}cert:30")->{approved_by}, 'admin', 'by whom is kept');
+like(poll('p1'), qr/^done\nDER30\nbob\np\nkd/, 'the poll gets it');
+is(poll('p1', key_digest => 'other'), 'unknown', 'another does not');
+like(admit(id => 30, %a), qr/^done\n/, 'the repeated request, too');
+is(admit(id => 33, %a, poll => 'p4'), 'pending', 'there is room again');
+
+# approval and a challenge
+
+redis('FLUSHALL');
+mint($h1, 1);
+%a = (approval => 1, poll => 'p1', challenge => $h1);
+is(admit(id => 40, %a, time => 10), 'pending', 'it waits with its challenge');
+is(admit(id => 41, %a, poll => 'p2'), 'challenge unknown', 'which it holds');
+decide(40, 'approved');
+like(poll('p1'), qr/^admitted/, 'approved');
+is(release(id => 40), 'released', 'released');
+is(admit(id => 41, %a, poll => 'p2'), 'challenge unknown', 'it still holds it');
+like(poll('p1'), qr/^admitted/, 'again');
+is(record(id => 40), 'recorded', 'recorded');
+is(join(' ', $t->keys("${p}challenge*"), $t->keys("${p}held*"),
+        $t->keys("${p}request*"), $t->keys("${p}waiting*")), '', 'used');
+
+mint($h1, 1);
+admit(id => 42, %a, poll => 'p3');
+decide(42, 'denied');
+is(admit(id => 43, %a, poll => 'p4'), 'challenge unknown', 'denied: used');
+mint($h1, 1);
+admit(id => 44, %a, poll => 'p5', lifetime => 50);
+ok(wait_for(sub { poll('p5') eq 'unknown' }), 'what waits too long is gone');
+is(admit(id => 45, %a, poll => 'p6'), 'pending', 'its challenge is free');
+is((list('pending'))[1], 1, 'it is no more listed');
+
+# look-up, failures
+
+is(evalr('lookup', [$p . 'cert:40', $p . 'revoked'], 40),
+    "found\nDER40\nbob\np\nkd\nvalid", 'by serial');
+redis('ZADD', "${p}revoked", 1, 40);
+like(evalr('lookup', [$p . 'cert:40', $p . 'revoked'], 40), qr/revoked$/,
+    'revoked');
+is(poll('p1'), 'unknown', 'a revoked one is not given out');
+is(evalr('lookup', [$p . 'cert:f', $p . 'revoked'], 'f'), 'unknown', 'none');
+is(evalr('failures', ['{f}1', '{f}2'], 100, 2, 0), 'below', 'no failures');
+is(evalr('failures', ['{f}1', '{f}2'], 100, 2, 1), 'below', 'one');
+is(evalr('failures', ['{f}1'], 100, 2, 1), 'limited', 'two');
+is(evalr('failures', ['{f}2', '{f}1'], 100, 2, 0), 'limited', 'a look');
+ok(wait_for(sub { evalr('failures', ['{f}1'], 100, 2, 0) eq 'below' }),
+    'the window ends');
+
+# every key of a request ends
+
+is(join(' ', grep { redis('PTTL', $_) < 0 && !/(?:counters|revoked|pending|:challenges|idx:challenge|idx:expiry)$/ }
+             $t->keys), '', 'replay keys end');
+
+# what is of another type
+
+redis('SET', "${p}request:50", 'x');
+like(admit(id => 50, %a), qr/WRONGTYPE/, 'a wrong type is an error');
+
+$t->done;
+
+##############################################################################
+
+sub strings {
+    my ($c) = @_;
+    my $s = join '', $c =~ /"((?:[^"\\]|\\.)*)"/g;
+    $s =~ s/\\n/\n/g;
+    $s =~ s/\\(.)/$1/g;
+    return $s;
+}
+
+sub quoted { my ($s) = @_; $s =~ s/(["\\])/\\$1/g; $s =~ s/\n/\\n/g; $s }
+
+sub redis { scalar $t->redis(@_) }
+sub hash { $t->hash(@_) }
+
+sub evalr {
+    my ($name, $keys, @args) = @_;
+    return redis('EVAL', $script{$name}, scalar @$keys, @$keys, @args);
+}
+
+sub admit {
+    my %o = (lease => 'l1', time => 60000, nonce => '', challenge => '',
+             subject => 'CN=a', san => 'DNS:a', key => 'ec:P-256',
+             key_digest => 'kd', profile => 'p', address => '10.0.0.1',
+             lifetime => 60000, @_);
+    return evalr('admit', ["${p}txn:$o{id}", "${p}revoked", $p], $o{id},
+        @o{qw(lease time)}, '', 0, $o{nonce}, 60000,
+        @o{qw(challenge subject san key key_digest profile address)},
+        $o{approval} ? (1, $o{lifetime}, 3, 2, @o{qw(poll)}, 'loc',
+                        $o{address}, csr => 'DERcsr', requester => 'bob',
+                        protocol => 'scep') : 0);
+}
+
+sub record {
+    my %o = (lease => 'l1', @_);
+    return evalr('record', ["${p}txn:$o{id}", "${p}cert:$o{id}",
+        "${p}idx:expiry", "${p}idx:identity:x", "${p}counters", $p],
+        $o{lease}, 60000, $o{id}, time + 1000, 'issued', $o{id},
+        cert => "DER$o{id}", requester => 'bob', profile => 'p',
+        key_digest => 'kd');
+}
+
+sub release {
+    my %o = (lease => 'l1', @_);
+    return evalr('release', ["${p}txn:$o{id}", $p], $o{lease}, $o{id});
+}
+
+sub mint {
+    my ($digest, $uses, %o) = @_;
+    return (split /\n/, evalr('mint', [$p], substr($digest, 0, 16), $digest,
+        delete $o{lifetime} || 60000, $uses, 1000, %o))[0];
+}
+
+sub delete_ { evalr('delete', [$p], substr $_[0], 0, 16) }
+
+sub poll {
+    my ($poll, %o) = (@_);
+    return evalr('poll', [$p], $poll, $o{key_digest} // 'kd',
+                 $o{lease} // 'l1', 60000);
+}
+
+sub decide { evalr('decide', [$p], @_, 60000, 'admin') }
+
+sub list { split /\n/, evalr($_[0], [$p], 100) . "\n", 3 }
+
+sub entries {
+    my ($list, $n) = @_;
+    my (@all, @one);
+    while ($list =~ /\G(\d+):/gc) {
+        push @one, substr $list, pos($list), $1;
+        pos($list) += $1 + 1;
+        push @all, [splice @one] if @one == $n;
+    }
+    return @all;
+}
