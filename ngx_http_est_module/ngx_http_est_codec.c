@@ -192,7 +192,6 @@ ngx_http_est_linking(ngx_connection_t *c, enroll_challenge_t *challenge)
 static ngx_int_t
 ngx_http_est_answer(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
 {
-    ngx_int_t  rc;
     ngx_str_t  none = ngx_null_string;
 
     switch (er->outcome) {
@@ -200,14 +199,12 @@ ngx_http_est_answer(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
     case ENROLL_OK:
     case ENROLL_RENEWED:
     case ENROLL_REPEATED:
-        rc = ngx_http_est_send_certificate(r, er);
-        break;
+        return ngx_http_est_send_certificate(r, er);
 
     case ENROLL_SERVED:
-        rc = (ngx_http_est_operation(&er->operation) == NGX_HTTP_EST_CACERTS)
-             ? ngx_http_est_send_cacerts(r, er)
-             : ngx_http_est_send_csrattrs(r, er);
-        break;
+        return (ngx_http_est_operation(&er->operation) == NGX_HTTP_EST_CACERTS)
+               ? ngx_http_est_send_cacerts(r, er)
+               : ngx_http_est_send_csrattrs(r, er);
 
     case ENROLL_NOTHING:
         return ngx_http_enroll_send(r, NGX_HTTP_NO_CONTENT, NULL, &none);
@@ -215,9 +212,6 @@ ngx_http_est_answer(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
     default:
         return ngx_http_est_refuse(r, er);
     }
-
-    return (rc == NGX_ERROR && !r->header_sent)
-           ? NGX_HTTP_INTERNAL_SERVER_ERROR : rc;
 }
 
 

@@ -110,11 +110,10 @@ ngx_http_est_form(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
 
         /* the location's name says nothing of the URI */
 
-        if (ngx_strncmp(r->uri.data, NGX_HTTP_EST_WELL_KNOWN,
-                        ngx_min(r->uri.len,
-                                sizeof(NGX_HTTP_EST_WELL_KNOWN) - 1))
-            != 0
-            || r->uri.len < sizeof(NGX_HTTP_EST_WELL_KNOWN) - 1)
+        if (r->uri.len < sizeof(NGX_HTTP_EST_WELL_KNOWN) - 1
+            || ngx_strncmp(r->uri.data, NGX_HTTP_EST_WELL_KNOWN,
+                           sizeof(NGX_HTTP_EST_WELL_KNOWN) - 1)
+               != 0)
         {
             return ENROLL_NO_OPERATION;
         }

@@ -6,7 +6,8 @@
 
 /*
  * What the protocol modules may know of the core.  The three modules are one
- * build: NGX_HTTP_ENROLL_ABI is compared at start.
+ * build: NGX_HTTP_ENROLL_ABI, made of the sizes of what they share, is
+ * compared at start.
  */
 
 
@@ -34,7 +35,12 @@
 #include "ngx_enroll_store.h"
 
 
-#define NGX_HTTP_ENROLL_ABI       1
+/* what must be the same in three files that are loaded apart */
+
+#define NGX_HTTP_ENROLL_ABI                                                   \
+    (sizeof(ngx_http_enroll_request_t) << 16                                  \
+     | sizeof(ngx_http_enroll_protocol_t) << 8                                \
+     | sizeof(ngx_http_enroll_endpoint_t))
 
 #define NGX_HTTP_ENROLL_SAN_SET   0x8000     /* "san" was given */
 
@@ -94,6 +100,11 @@ typedef struct {
     ngx_uint_t                    names;
     size_t                        max_body_size;
     ngx_msec_t                    timeout;
+    ngx_uint_t                    approval;   /* 1: "manual" */
+    ngx_uint_t                    approval_set;
+    ngx_msec_t                    pending;    /* how long a request waits */
+    ngx_uint_t                    pending_max;
+    ngx_uint_t                    pending_per_address;
 } ngx_http_enroll_loc_conf_t;
 
 
@@ -154,6 +165,15 @@ typedef struct {
 } ngx_http_enroll_protocol_t;
 
 
+/* what is wanted */
+
+typedef enum {
+    NGX_HTTP_ENROLL_ISSUE = 0,    /* a certificate for er->csr */
+    NGX_HTTP_ENROLL_POLL,         /* what has become of er->poll */
+    NGX_HTTP_ENROLL_LOOKUP        /* the certificate er->serial */
+} ngx_http_enroll_intent_e;
+
+
 typedef enum {
     NGX_HTTP_ENROLL_NOBODY = 0,
     NGX_HTTP_ENROLL_BASIC,
@@ -180,9 +200,19 @@ struct ngx_http_enroll_request_s {
     ngx_str_t                           operation;
     enroll_outcome_e                    outcome;
 
-    /* policy, set by the protocol's module */
+    /* set by the protocol's module */
 
+    ngx_http_enroll_intent_e            intent;
     ngx_msec_t                          repeat;
+    ngx_str_t                           context;      /* part of what makes
+                                                         requests the same */
+    ngx_str_t                           nonce;        /* any octets */
+    ngx_str_t                           challenge;    /* one-time: its digest
+                                                         in hex */
+    ngx_str_t                           poll;         /* any octets */
+    ngx_str_t                           poll_key;     /* of who asks: digest
+                                                         in hex */
+    ngx_str_t                           serial;       /* hex */
     unsigned                            unrecorded:1;
     unsigned                            linked:1;     /* PoP was linked */
 
@@ -225,6 +255,7 @@ struct ngx_http_enroll_request_s {
 
     ngx_uint_t                          step;
     enroll_outcome_e                    result;       /* of a job */
+    char                                error[128];   /* OpenSSL's, of a job */
     ngx_event_t                         deadline;
     ngx_event_t                         retry;
     ngx_msec_t                          wait;
@@ -233,6 +264,7 @@ struct ngx_http_enroll_request_s {
                                                          will come back */
     unsigned                            leased:1;
     unsigned                            recorded:1;
+    unsigned                            checked:1;    /* names are made */
 };
 
 
@@ -244,6 +276,12 @@ char *ngx_http_enroll_endpoint_init(ngx_conf_t *cf,
     ngx_http_enroll_endpoint_t *endpoint);
 ngx_int_t ngx_http_enroll_read_file(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *content);
+ngx_int_t ngx_http_enroll_compile(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_complex_value_t *value);
+ngx_http_enroll_ca_t *ngx_http_enroll_ca_by_name(
+    ngx_http_enroll_main_conf_t *emcf, ngx_str_t *name);
+ngx_http_enroll_profile_t *ngx_http_enroll_profile_by_name(
+    ngx_http_enroll_main_conf_t *emcf, ngx_str_t *name);
 EVP_PKEY *ngx_http_enroll_key_load(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *file, ngx_uint_t *remote);
 STACK_OF(X509) *ngx_http_enroll_read_certs(ngx_conf_t *cf, ngx_str_t *name);
@@ -270,8 +308,8 @@ ngx_http_enroll_request_t *ngx_http_enroll_create(ngx_http_request_t *r,
 ngx_http_enroll_request_t *ngx_http_enroll_get(ngx_http_request_t *r);
 
 /*
- * Ends the request here and now with an outcome: logs, answers.  Returns what
- * a content handler returns.
+ * Ends the request here and now with an outcome, which goes to the log and to
+ * the client.  Returns what a content handler returns.
  */
 
 ngx_int_t ngx_http_enroll_end(ngx_http_request_t *r,

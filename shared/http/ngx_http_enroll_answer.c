@@ -108,7 +108,7 @@ ngx_http_enroll_header(ngx_http_request_t *r, const char *name,
 
 
 /*
- * Header and body in one go, with a Content-Length: clients of EST cannot
+ * Header and body in one go, with a Content-Length: some clients cannot
  * read chunks.  Nothing may change the body: it is what was signed.
  */
 
@@ -167,8 +167,8 @@ ngx_http_enroll_send(ngx_http_request_t *r, ngx_uint_t status,
 
 
 /*
- * A refusal: the sentence as text, the reason's id in a header.  The body of
- * a 401 is empty, some clients cannot do with another.
+ * A refusal, or that it takes time: the sentence as text, the reason's id in
+ * a header.  The body of a 401 is empty, some clients cannot do with another.
  */
 
 ngx_int_t
@@ -187,10 +187,21 @@ ngx_http_enroll_send_refusal(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (outcome->http == NGX_HTTP_SERVICE_UNAVAILABLE) {
+    ngx_str_null(&value);
 
+    switch (outcome->http) {
+
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
         ngx_str_set(&value, "5");
+        break;
 
+    case NGX_HTTP_ACCEPTED:
+    case NGX_HTTP_TOO_MANY_REQUESTS:
+        ngx_str_set(&value, "60");
+        break;
+    }
+
+    if (value.len) {
         if (ngx_http_enroll_header(r, "Retry-After", &value) != NGX_OK) {
             return NGX_ERROR;
         }

@@ -95,17 +95,10 @@ ngx_http_enroll_ca_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    cap = emcf->cas.elts;
-
-    for (i = 0; i < emcf->cas.nelts; i++) {
-        if (cap[i]->name.len == value[1].len
-            && ngx_strncmp(cap[i]->name.data, value[1].data, value[1].len)
-               == 0)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "duplicate CA \"%V\"", &value[1]);
-            return NGX_CONF_ERROR;
-        }
+    if (ngx_http_enroll_ca_by_name(emcf, &value[1])) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate CA \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
     }
 
     ca = ngx_pcalloc(cf->pool, sizeof(ngx_http_enroll_ca_t));

@@ -21,10 +21,6 @@ typedef struct {
 
 static char *ngx_http_enroll_block_command(ngx_conf_t *cf,
     ngx_command_t *dummy, void *conf);
-static ngx_http_enroll_ca_t *ngx_http_enroll_ca_by_name(
-    ngx_http_enroll_main_conf_t *emcf, ngx_str_t *name);
-static ngx_http_enroll_profile_t *ngx_http_enroll_profile_by_name(
-    ngx_http_enroll_main_conf_t *emcf, ngx_str_t *name);
 static char *ngx_http_enroll_endpoint_error(ngx_conf_t *cf,
     ngx_http_enroll_endpoint_t *endpoint, const char *what, ngx_str_t *name);
 
@@ -99,15 +95,30 @@ ngx_http_enroll_block_command(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 }
 
 
+ngx_int_t
+ngx_http_enroll_compile(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_http_complex_value_t *value)
+{
+    ngx_http_compile_complex_value_t  ccv;
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = text;
+    ccv.complex_value = value;
+
+    return ngx_http_compile_complex_value(&ccv);
+}
+
+
 /* "PROTOCOL CA [profile=NAME]" */
 
 char *
 ngx_http_enroll_endpoint(ngx_conf_t *cf, ngx_http_enroll_endpoint_t *endpoint)
 {
-    ngx_str_t                         *value, profile;
-    ngx_uint_t                         i;
-    ngx_http_core_loc_conf_t          *clcf;
-    ngx_http_compile_complex_value_t   ccv;
+    ngx_str_t                 *value, profile;
+    ngx_uint_t                 i;
+    ngx_http_core_loc_conf_t  *clcf;
 
     if (endpoint->ca_value) {
         return "is duplicate";
@@ -141,34 +152,22 @@ ngx_http_enroll_endpoint(ngx_conf_t *cf, ngx_http_enroll_endpoint_t *endpoint)
 
     endpoint->ca_value = ngx_palloc(cf->pool,
                                     sizeof(ngx_http_complex_value_t));
-    if (endpoint->ca_value == NULL) {
-        return NGX_CONF_ERROR;
-    }
 
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = &value[1];
-    ccv.complex_value = endpoint->ca_value;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+    if (endpoint->ca_value == NULL
+        || ngx_http_enroll_compile(cf, &value[1], endpoint->ca_value)
+           != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
     if (profile.len) {
         endpoint->profile_value = ngx_palloc(cf->pool,
                                              sizeof(ngx_http_complex_value_t));
-        if (endpoint->profile_value == NULL) {
-            return NGX_CONF_ERROR;
-        }
 
-        ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-        ccv.cf = cf;
-        ccv.value = &profile;
-        ccv.complex_value = endpoint->profile_value;
-
-        if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        if (endpoint->profile_value == NULL
+            || ngx_http_enroll_compile(cf, &profile, endpoint->profile_value)
+               != NGX_OK)
+        {
             return NGX_CONF_ERROR;
         }
     }
@@ -254,7 +253,7 @@ ngx_http_enroll_endpoint_error(ngx_conf_t *cf,
 }
 
 
-static ngx_http_enroll_ca_t *
+ngx_http_enroll_ca_t *
 ngx_http_enroll_ca_by_name(ngx_http_enroll_main_conf_t *emcf, ngx_str_t *name)
 {
     ngx_uint_t              i;
@@ -274,7 +273,7 @@ ngx_http_enroll_ca_by_name(ngx_http_enroll_main_conf_t *emcf, ngx_str_t *name)
 }
 
 
-static ngx_http_enroll_profile_t *
+ngx_http_enroll_profile_t *
 ngx_http_enroll_profile_by_name(ngx_http_enroll_main_conf_t *emcf,
     ngx_str_t *name)
 {

@@ -212,8 +212,8 @@ ngx_http_enroll_key_engine(ngx_conf_t *cf, ngx_str_t *value)
     if (pkey == NULL) {
         ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
                       "cannot load key \"%*s\" of engine \"%s\" in %V:%ui",
-                      strcspn((char *) id, "?"), id, name, &cf->conf_file->file.name,
-                      cf->conf_file->line);
+                      strcspn((char *) id, "?"), id, name,
+                      &cf->conf_file->file.name, cf->conf_file->line);
     }
 
     return pkey;

@@ -24,6 +24,8 @@ static char *ngx_http_enroll_redis(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_enroll_thread_pool(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_enroll_pending(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 
 ngx_uint_t  ngx_http_enroll_abi = NGX_HTTP_ENROLL_ABI;
@@ -32,6 +34,13 @@ ngx_uint_t  ngx_http_enroll_abi = NGX_HTTP_ENROLL_ABI;
 static ngx_conf_enum_t  ngx_http_enroll_names_values[] = {
     { ngx_string("identity"), NGX_HTTP_ENROLL_NAMES_IDENTITY },
     { ngx_string("any"), NGX_HTTP_ENROLL_NAMES_ANY },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_enroll_approval_values[] = {
+    { ngx_string("off"), 0 },
+    { ngx_string("manual"), 1 },
     { ngx_null_string, 0 }
 };
 
@@ -85,6 +94,20 @@ static ngx_command_t  ngx_http_enroll_commands[] = {
       ngx_conf_set_msec_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_enroll_loc_conf_t, timeout),
+      NULL },
+
+    { ngx_string("enroll_approval"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_enroll_loc_conf_t, approval),
+      ngx_http_enroll_approval_values },
+
+    { ngx_string("enroll_pending"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_enroll_pending,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
       NULL },
 
       ngx_null_command
@@ -164,7 +187,7 @@ ngx_http_enroll_create_loc_conf(ngx_conf_t *cf)
 {
     ngx_http_enroll_loc_conf_t  *elcf;
 
-    elcf = ngx_palloc(cf->pool, sizeof(ngx_http_enroll_loc_conf_t));
+    elcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_enroll_loc_conf_t));
     if (elcf == NULL) {
         return NULL;
     }
@@ -172,6 +195,10 @@ ngx_http_enroll_create_loc_conf(ngx_conf_t *cf)
     elcf->names = NGX_CONF_UNSET_UINT;
     elcf->max_body_size = NGX_CONF_UNSET_SIZE;
     elcf->timeout = NGX_CONF_UNSET_MSEC;
+    elcf->approval = NGX_CONF_UNSET_UINT;
+    elcf->pending = NGX_CONF_UNSET_MSEC;
+    elcf->pending_max = NGX_CONF_UNSET_UINT;
+    elcf->pending_per_address = NGX_CONF_UNSET_UINT;
 
     return elcf;
 }
@@ -188,6 +215,16 @@ ngx_http_enroll_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_size_value(conf->max_body_size, prev->max_body_size,
                               128 * 1024);
     ngx_conf_merge_msec_value(conf->timeout, prev->timeout, 10000);
+
+    conf->approval_set = (conf->approval != NGX_CONF_UNSET_UINT
+                          || prev->approval_set);
+
+    ngx_conf_merge_uint_value(conf->approval, prev->approval, 0);
+    ngx_conf_merge_msec_value(conf->pending, prev->pending,
+                              7 * 24 * 3600 * 1000);
+    ngx_conf_merge_uint_value(conf->pending_max, prev->pending_max, 1000);
+    ngx_conf_merge_uint_value(conf->pending_per_address,
+                              prev->pending_per_address, 10);
 
     if (conf->timeout == 0) {
         return "\"enroll_timeout\" must not be zero";
@@ -328,4 +365,56 @@ ngx_http_enroll_thread_pool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     emcf->thread_pool = ngx_thread_pool_add(cf, &value[1]);
 
     return emcf->thread_pool ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* "lifetime=TIME", "max=NUMBER", "per_address=NUMBER" */
+
+static char *
+ngx_http_enroll_pending(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_enroll_loc_conf_t *elcf = conf;
+
+    ngx_int_t    n;
+    ngx_str_t   *value, s;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "lifetime=", 9) == 0) {
+            s.data = value[i].data + 9;
+            s.len = value[i].len - 9;
+
+            n = ngx_parse_time(&s, 0);
+
+            if (n > 0) {
+                elcf->pending = n;
+                continue;
+            }
+
+        } else if (ngx_strncmp(value[i].data, "max=", 4) == 0) {
+            n = ngx_atoi(value[i].data + 4, value[i].len - 4);
+
+            if (n > 0) {
+                elcf->pending_max = n;
+                continue;
+            }
+
+        } else if (ngx_strncmp(value[i].data, "per_address=", 12) == 0) {
+            n = ngx_atoi(value[i].data + 12, value[i].len - 12);
+
+            if (n > 0) {
+                elcf->pending_per_address = n;
+                continue;
+            }
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\"", &value[i]);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }

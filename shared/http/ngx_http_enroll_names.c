@@ -27,11 +27,10 @@ char *
 ngx_http_enroll_subject_compile(ngx_conf_t *cf, ngx_str_t *text,
     ngx_array_t **subject)
 {
-    u_char                            *p, *last, *dst, ch;
-    ngx_str_t                          type, value;
-    ngx_uint_t                         more;
-    ngx_http_enroll_rdn_t             *rdn;
-    ngx_http_compile_complex_value_t   ccv;
+    u_char                 *p, *last, *dst, ch;
+    ngx_str_t               type, value;
+    ngx_uint_t              more;
+    ngx_http_enroll_rdn_t  *rdn;
 
     *subject = ngx_array_create(cf->pool, 4, sizeof(ngx_http_enroll_rdn_t));
     if (*subject == NULL) {
@@ -108,13 +107,7 @@ ngx_http_enroll_subject_compile(ngx_conf_t *cf, ngx_str_t *text,
             return NGX_CONF_ERROR;
         }
 
-        ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-        ccv.cf = cf;
-        ccv.value = &value;
-        ccv.complex_value = &rdn->value;
-
-        if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        if (ngx_http_enroll_compile(cf, &value, &rdn->value) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
 

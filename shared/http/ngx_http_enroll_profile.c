@@ -127,21 +127,18 @@ ngx_http_enroll_profile_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     char                        *rv;
     ngx_str_t                   *value;
-    ngx_uint_t                   i;
     ngx_http_enroll_profile_t   *profile, **pp;
 
     value = cf->args->elts;
 
-    pp = emcf->profiles.elts;
+    if (ngx_strcmp(value[1].data, "default") == 0) {
+        return "\"default\" is the name of the built-in profile";
+    }
 
-    for (i = 0; i < emcf->profiles.nelts; i++) {
-        if (pp[i]->name.len == value[1].len
-            && ngx_strncmp(pp[i]->name.data, value[1].data, value[1].len) == 0)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "duplicate profile \"%V\"", &value[1]);
-            return NGX_CONF_ERROR;
-        }
+    if (ngx_http_enroll_profile_by_name(emcf, &value[1])) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate profile \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
     }
 
     pp = ngx_array_push(&emcf->profiles);
@@ -340,26 +337,23 @@ ngx_http_enroll_profile_san(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_enroll_profile_t *profile = conf;
 
-    u_char                            *p;
-    size_t                             len;
-    unsigned                           kind;
-    ngx_str_t                         *value, text;
-    ngx_uint_t                         i;
-    ngx_http_enroll_san_t             *san;
-    ngx_http_compile_complex_value_t   ccv;
+    u_char                 *p;
+    size_t                  len;
+    unsigned                kind;
+    ngx_str_t              *value, text;
+    ngx_uint_t              i;
+    ngx_http_enroll_san_t  *san;
 
     if (profile->san_set) {
         return "is duplicate";
     }
 
     value = cf->args->elts;
+    profile->san_set = NGX_HTTP_ENROLL_SAN_SET;
 
     if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "none") == 0) {
-        profile->san_set = NGX_HTTP_ENROLL_SAN_SET;
         return NGX_CONF_OK;
     }
-
-    profile->san_set = NGX_HTTP_ENROLL_SAN_SET;
 
     for (i = 1; i < cf->args->nelts; i++) {
 
@@ -373,10 +367,10 @@ ngx_http_enroll_profile_san(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid subjectAltName \"%V\", it must be "
-                               "\"dns\", \"wildcard\", \"ip\", \"email\", "
-                               "\"uri\", \"upn\" or \"sid\", or one of these "
-                               "with a value, as in \"dns:$enroll_csr_cn\"",
-                               &value[i]);
+                               "\"none\" alone, or \"dns\", \"ip\", "
+                               "\"email\", \"uri\", \"upn\", each with a "
+                               "\":value\" or without, or \"wildcard\" or "
+                               "\"sid\"", &value[i]);
             return NGX_CONF_ERROR;
         }
 
@@ -403,13 +397,7 @@ ngx_http_enroll_profile_san(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         text.data = p + 1;
         text.len = value[i].len - len - 1;
 
-        ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-        ccv.cf = cf;
-        ccv.value = &text;
-        ccv.complex_value = &san->value;
-
-        if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        if (ngx_http_enroll_compile(cf, &text, &san->value) != NGX_OK) {
             return NGX_CONF_ERROR;
         }
     }

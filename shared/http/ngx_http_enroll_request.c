@@ -21,6 +21,8 @@
 static void ngx_http_enroll_body_ready(ngx_http_request_t *r);
 static void ngx_http_enroll_run(ngx_http_enroll_request_t *er);
 static void ngx_http_enroll_finish(ngx_http_enroll_request_t *er);
+static ngx_int_t ngx_http_enroll_answer(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er);
 static void ngx_http_enroll_log(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er);
 static void ngx_http_enroll_deadline(ngx_event_t *ev);
@@ -51,6 +53,8 @@ static ngx_int_t  (*ngx_http_enroll_steps[])(ngx_http_enroll_request_t *er) = {
     ngx_http_enroll_step_check,
     ngx_http_enroll_admit,
     ngx_http_enroll_step_result,       /* of admit */
+    ngx_http_enroll_step_verify,       /* of what was stored, by poll */
+    ngx_http_enroll_step_check,
     ngx_http_enroll_step_sign,
     ngx_http_enroll_step_result,
     ngx_http_enroll_record,
@@ -158,11 +162,26 @@ ngx_http_enroll_end(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
     }
 
     er->outcome = outcome;
+
+    return ngx_http_enroll_answer(r, er);
+}
+
+
+/* once for each request, which is none of er's from here */
+
+static ngx_int_t
+ngx_http_enroll_answer(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
+{
+    ngx_int_t  rc;
+
     er->request = NULL;
 
     ngx_http_enroll_log(r, er);
 
-    return er->protocol->answer(r, er);
+    rc = er->protocol->answer(r, er);
+
+    return (rc == NGX_ERROR && !r->header_sent)
+           ? NGX_HTTP_INTERNAL_SERVER_ERROR : rc;
 }
 
 
@@ -276,7 +295,6 @@ ngx_http_enroll_run(ngx_http_enroll_request_t *er)
 static void
 ngx_http_enroll_finish(ngx_http_enroll_request_t *er)
 {
-    ngx_int_t            rc;
     ngx_http_request_t  *r;
 
     if (er->deadline.timer_set) {
@@ -290,12 +308,7 @@ ngx_http_enroll_finish(ngx_http_enroll_request_t *er)
     r = er->request;
 
     if (r) {
-        er->request = NULL;
-
-        ngx_http_enroll_log(r, er);
-
-        rc = er->protocol->answer(r, er);
-        ngx_http_finalize_request(r, rc);
+        ngx_http_finalize_request(r, ngx_http_enroll_answer(r, er));
 
         /* er may be no more */
 
@@ -311,7 +324,6 @@ ngx_http_enroll_finish(ngx_http_enroll_request_t *er)
 static void
 ngx_http_enroll_deadline(ngx_event_t *ev)
 {
-    ngx_int_t                   rc;
     ngx_connection_t           *c;
     ngx_http_request_t         *r;
     ngx_http_enroll_request_t  *er;
@@ -334,17 +346,12 @@ ngx_http_enroll_deadline(ngx_event_t *ev)
 
     /* er goes on without its request where a job or the store has it */
 
-    er->request = NULL;
     er->outcome = ENROLL_TIMEOUT;
 
     c = r->connection;
     ngx_http_set_log_request(c->log, r);
 
-    ngx_http_enroll_log(r, er);
-
-    rc = er->protocol->answer(r, er);
-
-    ngx_http_finalize_request(r, rc);
+    ngx_http_finalize_request(r, ngx_http_enroll_answer(r, er));
     ngx_http_run_posted_requests(c);
 }
 
@@ -375,8 +382,9 @@ ngx_http_enroll_log(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
 
     case ENROLL_CLASS_FAILED:
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "%V %V failed: %s, CA \"%V\", identity \"%V\"",
+                      "%V %V failed: %s%s%s, CA \"%V\", identity \"%V\"",
                       &er->protocol->name, &er->operation, outcome->reason,
+                      er->error[0] ? " " : "", er->error,
                       ca, &er->identity);
         break;
     }
@@ -527,7 +535,7 @@ ngx_http_enroll_step_authorize(ngx_http_enroll_request_t *er)
 static ngx_int_t
 ngx_http_enroll_step_verify(ngx_http_enroll_request_t *er)
 {
-    if (er->csr == NULL) {
+    if (er->csr == NULL || er->checked) {
         er->result = ENROLL_OK;
         return NGX_OK;
     }
@@ -555,10 +563,11 @@ ngx_http_enroll_step_check(ngx_http_enroll_request_t *er)
 
     rc = er->result;
 
-    if (rc != ENROLL_OK || er->csr == NULL) {
+    if (rc != ENROLL_OK || er->csr == NULL || er->checked) {
         goto done;
     }
 
+    er->checked = 1;
     profile = &er->profile->pki;
 
     if (er->renewal) {
@@ -633,6 +642,11 @@ ngx_http_enroll_work_sign(ngx_http_enroll_request_t *er)
     er->result = enroll_issue(&er->ca->pki, &er->profile->pki, er->csr,
                               &er->names, er->now, &er->issued,
                               &er->certificate.data, &er->certificate.len);
+
+    if (er->result == ENROLL_SIGN_FAILED) {
+        ERR_error_string_n(ERR_peek_last_error(), er->error,
+                           sizeof(er->error));
+    }
 }
 
 

@@ -32,6 +32,8 @@ static ngx_int_t ngx_http_enroll_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_enroll_variable_str(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_uint_t ngx_http_enroll_ours(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er);
 static void ngx_http_enroll_csr_text(ngx_pool_t *pool, ngx_str_t *text,
     enroll_csr_t *csr, ngx_http_enroll_var_e var);
 static void ngx_http_enroll_issued_text(ngx_pool_t *pool, ngx_str_t *text,
@@ -178,12 +180,20 @@ ngx_http_enroll_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
         break;
 
     case NGX_HTTP_ENROLL_VAR_OUTCOME:
+        if (!ngx_http_enroll_ours(r, er)) {
+            break;
+        }
+
         text.data = (u_char *) (classes[outcome->class]
                                 ? classes[outcome->class] : outcome->reason);
         text.len = ngx_strlen(text.data);
         break;
 
     case NGX_HTTP_ENROLL_VAR_REASON:
+        if (!ngx_http_enroll_ours(r, er)) {
+            break;
+        }
+
         text.data = (u_char *) outcome->reason;
         text.len = ngx_strlen(text.data);
         break;
@@ -221,6 +231,16 @@ ngx_http_enroll_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     v->data = text.data;
 
     return NGX_OK;
+}
+
+
+/* a rule in front of us may have answered, and that is no outcome of ours */
+
+static ngx_uint_t
+ngx_http_enroll_ours(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
+{
+    return er->outcome != ENROLL_CLIENT_GONE
+           || r->headers_out.status == NGX_HTTP_CLIENT_CLOSED_REQUEST;
 }
 
 

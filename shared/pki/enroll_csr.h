@@ -92,6 +92,13 @@ enroll_outcome_e enroll_csr_parse(enroll_csr_t **csr,
 
 enroll_outcome_e enroll_csr_verify(const enroll_csr_t *csr);
 
+/*
+ * The request as DER, signed octets as received: its length and *der, to be
+ * freed with OPENSSL_free(), or 0
+ */
+
+size_t enroll_csr_der(const enroll_csr_t *csr, unsigned char **der);
+
 /* 1 if x certifies the key of the request, else 0 */
 
 int enroll_csr_key_equal(const enroll_csr_t *csr, const X509 *x);

@@ -61,6 +61,10 @@ typedef enum {
       "repeated", "The certificate was issued before and is sent again.")     \
     X(SERVED,        DONE, 200, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,          \
       "served", "The information is sent.")                                   \
+    X(FOUND,         DONE, 200, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,          \
+      "found", "The certificate is sent.")                                    \
+    X(PENDING,       DONE, 202, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,          \
+      "pending", "The request waits for approval, ask again later.")          \
     X(NOTHING,       DONE, 204, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,          \
       "nothing_to_say", "There is nothing to say.")                           \
                                                                               \
@@ -217,6 +221,39 @@ typedef enum {
       "The answer cannot be encrypted: the key is not for encryption, and "   \
       "there is no challengePassword.")                                       \
                                                                               \
+    /* approval, challenges, transactions */                                  \
+                                                                              \
+    X(DENIED,        REFUSED, 403, ENROLL_BAD_REQUEST,                        \
+      ENROLL_CMC_BAD_IDENTITY, "denied",                                      \
+      "The request was denied by an administrator.")                          \
+    X(TOO_MANY_PENDING, REFUSED, 429, ENROLL_BAD_REQUEST,                     \
+      ENROLL_CMC_TRY_LATER, "too_many_pending",                               \
+      "Too many requests wait for approval, try again later.")                \
+    X(CHALLENGE_REQUIRED, REFUSED, 403, ENROLL_BAD_REQUEST,                   \
+      ENROLL_CMC_BAD_IDENTITY, "challenge_required",                          \
+      "A challenge password is required.")                                    \
+    X(CHALLENGE_UNKNOWN, REFUSED, 403, ENROLL_BAD_REQUEST,                    \
+      ENROLL_CMC_BAD_IDENTITY, "challenge_unknown",                           \
+      "The challenge password is wrong, expired or used up.")                 \
+    X(CHALLENGE_BOUND, REFUSED, 403, ENROLL_BAD_REQUEST,                      \
+      ENROLL_CMC_BAD_IDENTITY, "challenge_bound",                             \
+      "The challenge password was made for another request.")                 \
+    X(REPLAYED,      REFUSED, 403, ENROLL_BAD_REQUEST,                        \
+      ENROLL_CMC_BAD_REQUEST, "nonce_replayed",                               \
+      "The senderNonce was used in another transaction.")                     \
+    X(NOT_FOUND,     REFUSED, 404, ENROLL_BAD_CERT_ID,                        \
+      ENROLL_CMC_BAD_CERT_ID, "not_found",                                    \
+      "There is no such transaction or certificate for this client.")         \
+    X(KEY_MISMATCH,  REFUSED, 400, ENROLL_BAD_REQUEST,                        \
+      ENROLL_CMC_POP_FAILED, "key_mismatch",                                  \
+      "The message is not signed with the key of the request.")               \
+    X(NO_CRL,        REFUSED, 404, ENROLL_BAD_REQUEST,                        \
+      ENROLL_CMC_BAD_REQUEST, "no_crl",                                       \
+      "This authority does not hand out CRLs by SCEP.")                       \
+    X(TOO_MANY_FAILURES, REFUSED, 403, ENROLL_BAD_REQUEST,                    \
+      ENROLL_CMC_TRY_LATER, "too_many_failures",                              \
+      "Too many requests of this client failed, try again later.")            \
+                                                                              \
     /* ours */                                                                \
                                                                               \
     X(STORE_DOWN,    FAILED, 503, ENROLL_NO_FAILINFO, ENROLL_CMC_TRY_LATER,   \
@@ -239,7 +276,7 @@ typedef enum {
     X(CA_EXPIRED,    FAILED, 503, ENROLL_NO_FAILINFO, ENROLL_CMC_TRY_LATER,   \
       "ca_expired",                                                           \
       "The certification authority is out of its validity period.")           \
-    X(CLIENT_GONE,   FAILED, 499, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,        \
+    X(CLIENT_GONE,   REFUSED, 499, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,        \
       "client_gone", "The client closed the connection.")                     \
     X(INTERNAL,      FAILED, 500, ENROLL_NO_FAILINFO, ENROLL_CMC_INTERNAL_CA, \
       "internal_error", "An internal error occurred.")
