@@ -113,6 +113,20 @@ for my $digest ('sha256', 'sha384', 'sha512') {
         "a signature of ECDSA with $digest");
 }
 
+# a key that says which parameters of PSS are its own
+
+$t->openssl('genpkey', '-algorithm', 'RSA-PSS', '-pkeyopt',
+    'rsa_keygen_bits:2048', '-pkeyopt', 'rsa_pss_keygen_md:sha256', '-pkeyopt',
+    'rsa_pss_keygen_mgf1_md:sha256', '-pkeyopt', 'rsa_pss_keygen_saltlen:32',
+    '-out', $t->dir('pss.key'));
+{
+    my $csr = $t->csr(name => 'pss');
+    my $der = $t->issued($t->est('simpleenroll', prefix => '/p256/',
+                                 csr => $csr));
+    is(length $der ? cert_fields($der)->{spki} : '', csr_spki($csr->{der}),
+        'of a client: RSA-PSS with parameters');
+}
+
 # the denied twins
 
 for (['rsa2048', 400], ['rsa3072', 200], ['ecP-256', 400], ['ecP-384', 200],

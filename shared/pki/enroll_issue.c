@@ -178,57 +178,30 @@ enroll_issue_validity(X509 *x, const X509 *issuer,
 static int
 enroll_issue_key(X509 *x, const enroll_csr_t *csr)
 {
-    int                 type;
-    void               *value;
-    const void         *param;
-    ASN1_OBJECT        *object, *curve;
-    unsigned char      *bits;
-    const ASN1_OBJECT  *alg;
-
-    X509_ALGOR_get0(&alg, &type, &param, csr->spki_alg);
-
-    curve = NULL;
-    value = NULL;
-
-    switch (type) {
-
-    case V_ASN1_UNDEF:
-    case V_ASN1_NULL:
-        break;
-
-    case V_ASN1_OBJECT:
-        curve = OBJ_dup(param);
-        if (curve == NULL) {
-            return 0;
-        }
-
-        value = curve;
-        break;
-
-    default:
-        return 0;
-    }
+    X509_ALGOR     *alg;
+    X509_PUBKEY    *pubkey;
+    unsigned char  *bits;
 
     if (csr->spki_bits_len > INT_MAX) {
-        ASN1_OBJECT_free(curve);
         return 0;
     }
 
-    object = OBJ_dup(alg);
     bits = OPENSSL_memdup(csr->spki_bits, csr->spki_bits_len);
+    if (bits == NULL) {
+        return 0;
+    }
 
-    if (object == NULL
-        || bits == NULL
-        || !X509_PUBKEY_set0_param(X509_get_X509_PUBKEY(x), object, type,
-                                   value, bits, (int) csr->spki_bits_len))
+    pubkey = X509_get_X509_PUBKEY(x);
+
+    if (!X509_PUBKEY_set0_param(pubkey, OBJ_nid2obj(NID_undef), V_ASN1_UNDEF,
+                                NULL, bits, (int) csr->spki_bits_len))
     {
-        ASN1_OBJECT_free(object);
-        ASN1_OBJECT_free(curve);
         OPENSSL_free(bits);
         return 0;
     }
 
-    return 1;
+    return X509_PUBKEY_get0_param(NULL, NULL, NULL, &alg, pubkey)
+           && X509_ALGOR_copy(alg, csr->spki_alg);
 }
 
 

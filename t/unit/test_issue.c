@@ -180,6 +180,33 @@ all_kinds_of_keys(void **state)
 }
 
 
+/* RFC 4055, section 3.3: what the key says of its signatures stays with it */
+
+static void
+key_with_parameters(void **state)
+{
+    order_t            order;
+    const X509_ALGOR  *alg;
+
+    (void) state;
+
+    order_init(&order, "P-256", "PSS-2048");
+
+    alg = order.csr->spki_alg;
+    assert_non_null(alg->parameter);
+    assert_int_equal(alg->parameter->type, V_ASN1_SEQUENCE);
+
+    assert_int_equal(order_issue(&order, MAKE_NOW), ENROLL_OK);
+    order_verify(&order, MAKE_NOW);
+
+    assert_int_equal(enroll_csr_key_equal(order.csr, order.x), 1);
+
+    order_done(&order);
+
+    assert_int_equal(ERR_peek_error(), 0);
+}
+
+
 /* PKIX-001 to PKIX-017: every field of one certificate */
 
 static void
@@ -764,6 +791,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(all_kinds_of_keys),
+        cmocka_unit_test(key_with_parameters),
         cmocka_unit_test(fields),
         cmocka_unit_test(serials),
         cmocka_unit_test(validity),

@@ -43,13 +43,46 @@
 #define BYTES(s)  (s), sizeof(s) - 1
 
 
-/* "P-256", "RSA-2048", "ED25519", "ML-DSA-44": NULL where OpenSSL has none */
+/* a key that says what its signatures are like: by PSS, with SHA-256 */
+
+MAKE EVP_PKEY *
+make_pss_key(int bits)
+{
+    EVP_PKEY      *key;
+    EVP_PKEY_CTX  *ctx;
+
+    key = NULL;
+    ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA-PSS", NULL);
+
+    assert_int_equal(EVP_PKEY_keygen_init(ctx), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, bits), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_keygen_md(ctx, EVP_sha256()), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_keygen_mgf1_md(ctx,
+                                                             EVP_sha256()),
+                     1);
+    assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_keygen_saltlen(ctx, 32), 1);
+    assert_int_equal(EVP_PKEY_keygen(ctx, &key), 1);
+
+    EVP_PKEY_CTX_free(ctx);
+
+    return key;
+}
+
+
+/*
+ * "P-256", "RSA-2048", "PSS-2048", "ED25519", "ML-DSA-44": NULL where OpenSSL
+ * has none
+ */
 
 MAKE EVP_PKEY *
 make_key(const char *kind)
 {
     if (strncmp(kind, "RSA-", 4) == 0) {
         return EVP_RSA_gen((unsigned) atoi(kind + 4));
+    }
+
+    if (strncmp(kind, "PSS-", 4) == 0) {
+        return make_pss_key(atoi(kind + 4));
     }
 
     if (strncmp(kind, "ED", 2) == 0 || strncmp(kind, "ML-", 3) == 0) {
