@@ -59,8 +59,8 @@ while ($code =~ /ngx_string\("(\w+)"\),\s*([A-Z_0-9|\s]+),/g) {
 # contexts, as far as flags say them
 
 my %context = (MAIN => 'http', SRV => 'server', LOC => 'location');
-while ($code =~ /ngx_string\("(\w+)"\),\s*((?:NGX_HTTP_\w+|NGX_CONF_\w+|[|\s])+),/g)
-{
+my $FLAGS = qr/(?:NGX_HTTP_\w+|NGX_CONF_\w+|[|\s])+/;
+while ($code =~ /ngx_string\("(\w+)"\),\s*($FLAGS),/g) {
     my ($name, $flags) = ($1, $2);
     next if !$in_docs{$name};
     my ($line) = $all =~ /^#+ $name\n\n(?:.*\n)*?\*\*Context:\*\* +(.*?)\s*$/m;
@@ -100,8 +100,8 @@ is(join(' ', grep { !$in_code{$_} } sort keys %used), '',
 
 my $h = slurp("$top/shared/pki/enroll_outcome.h");
 my $rows = 0;
-while ($h =~ /X\(\w+,\s*(REFUSED|FAILED),\s*(\d+),.*?"(\w+)",((?:\s*\\?\s*"[^"]*")+)/gs)
-{
+my $STRINGS = qr/(?:\s*\\?\s*"[^"]*")+/;
+while ($h =~ /X\(\w+,\s*(REFUSED|FAILED),\s*(\d+),.*?"(\w+)",($STRINGS)/gs) {
     my ($status, $reason, $text) = ($2, $3, $4);
     $text = join '', $text =~ /"([^"]*)"/g;
     $rows++;

@@ -44,7 +44,8 @@ $t->run;
 
 ##############################################################################
 
-my @csr = map { $t->forge(name => 'k', subject => name(CN => "dev$_")) } 1 .. 60;
+my @csr = map { $t->forge(name => 'k', subject => name(CN => "dev$_")) }
+              1 .. 60;
 
 for my $prefix ('/.well-known/est/', '/basic/') {
     my @o = (prefix => $prefix, user => 'dev1:secret');

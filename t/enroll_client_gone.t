@@ -47,7 +47,8 @@ $t->run;
 
 ##############################################################################
 
-my @csr = map { $t->forge(name => 'k', subject => name(CN => "dev$_")) } 1 .. 60;
+my @csr = map { $t->forge(name => 'k', subject => name(CN => "dev$_")) }
+              1 .. 60;
 my $good = $t->csr;
 my $worker = ($t->workers)[0];
 is(ask()->{status}, 200, 'a good request');

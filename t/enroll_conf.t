@@ -57,7 +57,8 @@ good('an RSA CA', ca('rsa'));
 good('a locked key', block(cert('ca'), key('locked'),
     'password_file %%DIR%%/pass;'));
 good('roll-over', block(cert('ca'), key('ca'),
-    'previous_certificate %%DIR%%/rsa.crt;', 'next_certificate %%DIR%%/rsa.crt;'));
+    'previous_certificate %%DIR%%/rsa.crt;',
+    'next_certificate %%DIR%%/rsa.crt;'));
 good('a profile', <<'P');
     enroll_profile full {
         validity 90d;
@@ -86,7 +87,8 @@ bad('a certificate that is text', block('certificate %%DIR%%/text;',
     key('ca')), qr/text/);
 bad('a key that is text', block(cert('ca'),
     'certificate_key %%DIR%%/text;'), qr/text/);
-bad('a key of another certificate', block(cert('ca'), key('rsa')), qr/match|belong/);
+bad('a key of another certificate', block(cert('ca'), key('rsa')),
+    qr/match|belong/);
 bad('a certificate that is no CA', ca('leaf'), qr/CA/);
 bad('a CA that may not sign', ca('nosign'), qr/sign|keyUsage|key usage/i);
 bad('an expired CA', ca('expired'), qr/expired|valid/);
@@ -189,7 +191,8 @@ for (['no CA', 'est'], ['a CA that there is not', 'est nosuch'],
 }
 for ('est $nosuch', 'est devices; est_wrap $nosuch') {
     my ($rc, $out) = test('', location => $_);
-    ok($rc && $out =~ /unknown "nosuch" variable/, "location: $_") or diag($out);
+    ok($rc && $out =~ /unknown "nosuch" variable/, "location: $_")
+        or diag($out);
 }
 good('none for any', '', location => 'est devices; est_auth none; '
     . 'enroll_names any;');
@@ -253,6 +256,7 @@ sub line {
     my ($rc, $out) = test($http, %o);
     my ($emerg) = $out =~ /(\[emerg\].*)/;
     my $line = $o{anywhere} ? qr/\d+/ : $t->{line};
-    ok($rc && ($emerg // '') =~ $reason && $emerg =~ /test\.conf:$line\b/, $name)
+    ok($rc && ($emerg // '') =~ $reason && $emerg =~ /test\.conf:$line\b/,
+        $name)
         or diag("rc $rc, line $t->{line}: $out");
 }

@@ -102,7 +102,8 @@ for my $kind (sort keys %client) {
 
 for my $digest ('sha256', 'sha384', 'sha512') {
     my $csr = $t->csr(name => 'rsa2048', digest => $digest, args =>
-        ['-sigopt', 'rsa_padding_mode:pss', '-sigopt', 'rsa_pss_saltlen:digest']);
+        ['-sigopt', 'rsa_padding_mode:pss',
+         '-sigopt', 'rsa_pss_saltlen:digest']);
     is($t->est('simpleenroll', prefix => '/p256/', csr => $csr)->{status}, 200,
         "a signature of RSA-PSS with $digest");
     $csr = $t->csr(name => 'rsa2048', digest => $digest);

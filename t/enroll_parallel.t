@@ -65,7 +65,8 @@ is($t->count('issued'), 200, '200 on the counter');
 my %subject;
 for my $i (0 .. $#r) {
     $subject{$i} = 1
-        if cert_fields($t->issued($r[$i]))->{subject} eq name(CN => 'dev' . ($i + 1));
+        if cert_fields($t->issued($r[$i]))->{subject}
+           eq name(CN => 'dev' . ($i + 1));
 }
 is(scalar(keys %subject), 200, 'each got its own');
 

@@ -94,7 +94,8 @@ my $der = $t->issued(ask('uses', name => 'rsa'));
 $text = $t->x509($der, '-text');
 like($text, qr/Key Usage: critical\s+Digital Signature, Key Encipherment\n/,
     'key usage');
-like($text, qr/TLS Web Client Authentication, TLS Web Server Authentication, \S/,
+like($text,
+    qr/TLS Web Client Authentication, TLS Web Server Authentication, \S/,
     'extended key usage, by name and OID');
 like($text, qr/ecdsa-with-SHA384/, 'digest');
 like($t->x509($t->issued(ask('uses')), '-text'),
@@ -171,7 +172,8 @@ ok(!$c->{exts}{oid('1.3.6.1.4.1.311.25.2')}, 'its extension is never copied');
 
 # criticality: of the subject, not of the request
 
-$c = cert_fields($t->issued(ask('default', subject => '/', san => 'DNS:a.test')));
+$c = cert_fields($t->issued(ask('default', subject => '/',
+                                san => 'DNS:a.test')));
 is($c->{subject}, name(), 'an empty subject');
 ok($c->{exts}{oid('2.5.29.17')}{critical}, 'makes the SAN critical');
 $c = cert_fields($t->issued(post('default', $t->forge(name => 'k',

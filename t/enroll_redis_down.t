@@ -97,7 +97,8 @@ for my $round (1, 2) {
         my $r = $c->response(timeout => 8);
         $status{$r->{status} || $r->{end}}++;
         $held{$t->serial($r)} = 1 if $r->{status} eq '200';
-        $t->refused($r, 503, $r->{reason} // 'none', 'a refusal with Retry-After')
+        $t->refused($r, 503, $r->{reason} // 'none',
+                    'a refusal with Retry-After')
             if $r->{status} eq '503' && $status{503} == 1;
         $c->close;
     }

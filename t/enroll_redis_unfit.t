@@ -44,7 +44,8 @@ CONF
 
 my $csr = $t->csr;
 
-for my $policy ('allkeys-lru', 'volatile-ttl', 'volatile-lru', 'allkeys-random') {
+for my $policy ('allkeys-lru', 'volatile-ttl', 'volatile-lru', 'allkeys-random')
+{
     $t->redis_start('--maxmemory', '100mb', '--maxmemory-policy', $policy);
     $t->start;
     $t->refused(ask(), 503, 'store_unavailable', "$policy: nothing is issued");

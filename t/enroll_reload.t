@@ -62,7 +62,8 @@ for my $n (0, 1) {
                 $c->post('simpleenroll', data => $csr[$i * 2 + $n]);
             } || { status => "error: $@" };
             push @got, $r->{status} eq '200' ? $t->serial($r)
-                : "$r->{status} " . ($r->{reason} // $r->{end} // '-') . ' failed';
+                : join ' ', $r->{status}, $r->{reason} // $r->{end} // '-',
+                            'failed';
             Time::HiRes::sleep(0.005);
         }
         $t->write("got$n", join "\n", @got);

@@ -43,7 +43,8 @@ $t->run;
 
 ##############################################################################
 
-my @csr = map { $t->forge(name => 'k', subject => name(CN => "dev$_")) } 1 .. 60;
+my @csr = map { $t->forge(name => 'k', subject => name(CN => "dev$_")) }
+              1 .. 60;
 my %held;
 
 for my $round (0 .. 2) {

@@ -21,7 +21,8 @@ use EnrollDER;
 my $t = Enroll->new;
 
 $t->ca('ca');
-my %hash = map { my ($o, $p) = @$_; chomp(my $h = $t->openssl('passwd', $o, $p));
+my %hash = map { my ($o, $p) = @$_;
+                 chomp(my $h = $t->openssl('passwd', $o, $p));
                  $o => $h } ['-apr1', 'one'], ['-6', 'two'], ['-5', 'three'];
 $t->write('users', <<"USERS");
 # a comment

@@ -104,7 +104,8 @@ is(ask('/.well-known/est/', cert => 'odd')->{status}, 401,
     'where Basic is offered, it is asked for');
 is(ask('/.well-known/est/', cert => 'odd', user => 'dev1:secret')->{status},
     200, 'a password helps then');
-is(ask('/factory/', cert => 'made')->{status}, 200, 'est_client_ca: a factory\'s');
+is(ask('/factory/', cert => 'made')->{status}, 200,
+    'est_client_ca: a factory\'s');
 is(ask('/factory/', cert => 'dev1')->{status}, 200, 'est_client_ca: and ours');
 $t->refused(ask('/factory/', cert => 'odd'), 403, 'client_certificate_issuer',
     'est_client_ca: but no other');

@@ -121,7 +121,8 @@ for my $o ([port => 'recipe', cert => 'odd'], \@expired) {
     $t->refused($t->est('nosuch', @$o), 404, 'unknown_operation',
         "$name: no such operation");
 }
-is($t->est('cacerts', port => 'recipe')->{status}, 200, 'no certificate: cacerts');
+is($t->est('cacerts', port => 'recipe')->{status}, 200,
+    'no certificate: cacerts');
 
 # one session is not another's: a session of the one server, whose client was
 # verified, at the other, which trusts the same

@@ -54,7 +54,8 @@ for my $n (1 .. 40) {
 }
 
 my $conn = $t->connect;
-is(ask($line[$_])->{status}, 200, "good, with $_ padding characters") for 0 .. 2;
+is(ask($line[$_])->{status}, 200, "good, with $_ padding characters")
+    for 0 .. 2;
 my $state = $t->state;
 my $good = $line[2];
 

@@ -61,7 +61,8 @@ my $state = $t->state;
 my ($one, $two) = map { san(dns("$_.test")) } 'a', 'b';
 my $kp = '2.5.29.15';
 for (['two attributes', extension_request($one), extension_request($one)],
-     ['of both OIDs', extension_request($one), attribute($MS_REQUEST, seq($two))],
+     ['of both OIDs', extension_request($one),
+                       attribute($MS_REQUEST, seq($two))],
      ['two values', attribute($REQUEST, seq($one), seq($two))],
      ['no value', attribute($REQUEST)],
      ['a value that is no SEQUENCE', attribute($REQUEST, integer(1))],

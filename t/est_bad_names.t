@@ -115,7 +115,8 @@ is($t->state, $state, 'nothing of all this is left in Redis');
 
 # old string types are not copied as they are
 
-for (['PrintableString', printable('a@b')], ['BMPString', text(0x1e, "\0a\0@\0b")],
+for (['PrintableString', printable('a@b')],
+     ['BMPString', text(0x1e, "\0a\0@\0b")],
      ['IA5String', ia5('a@b')])
 {
     my ($name, $value) = @$_;

@@ -78,7 +78,8 @@ ok(takes(join ' ', split /\n/, $csr->{pem}),
 (my $joined = $csr->{pem}) =~ s/\n//g;
 ok(takes($joined), 'PEM squeezed on one line without anything');
 ok(takes($csr->{pem}, undef), 'without a Content-Type');
-ok(takes($csr->{pem}, 'text/plain'), 'under text/plain, as of DigiCert\'s curl');
+ok(takes($csr->{pem}, 'text/plain'),
+    'under text/plain, as of DigiCert\'s curl');
 ok(takes($csr->{pem}, 'application/x-www-form-urlencoded'),
     'under what curl says unasked');
 

@@ -90,7 +90,8 @@ no_('/templated/', '/CN=dev1,O=Other', undef, @user);
 
 # by a factory certificate: its names
 
-$t->client('made', 'factory', subject => '/O=Factory/CN=device7/serialNumber=S7',
+$t->client('made', 'factory',
+    subject => '/O=Factory/CN=device7/serialNumber=S7',
     san => 'DNS:device7.factory.test,URI:urn:dev:7');
 my @made = (cert => 'made');
 $l = '/factory/';

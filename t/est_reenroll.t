@@ -149,7 +149,8 @@ $t->refused($t->est('simpleenroll', cert => 'dev1', csr => $first,
 enrol('soon', $t->csr(name => 'soon', subject => '/CN=s'),
     user => 'dev1:secret', prefix => '/soon/');
 is($t->est('simplereenroll', cert => 'soon', prefix => '/soon/',
-    csr => $t->csr(subject => '/CN=s'))->{status}, 200, 'renew_before: in time');
+    csr => $t->csr(subject => '/CN=s'))->{status}, 200,
+    'renew_before: in time');
 
 # the CA is rolled over: certificates of its predecessor are renewed by it
 

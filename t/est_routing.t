@@ -84,7 +84,8 @@ is(($t->command('openssl', 'x509', '-in', $t->keep('short', $der),
 
 my $state = $t->state;
 for my $path ('/.well-known/est/nosuch/cacerts', '/.well-known/est/a/b/cacerts',
-    '/.well-known/est/', '/.well-known/est/cacerts/', '/.well-known/est/CACERTS',
+    '/.well-known/est/', '/.well-known/est/cacerts/',
+    '/.well-known/est/CACERTS',
     '/.well-known/est/frobnicate', '/.well-known/est/cacertsx',
     '/.well-known/est/cacert', '/.well-known/est/b/', '/.well-known/est/b/x',
     '/.well-known/est/cacerts/cacerts', '/.well-known/est/' . 'x' x 4000,
@@ -103,7 +104,8 @@ $t->refused($t->est('', url => url('/re/nosuch/short/cacerts')), 404,
 $t->refused($t->est('', url => url('/re/A/short/cacerts')), 404,
     'unknown_ca', 'names of CAs are compared octet by octet');
 $t->refused($t->est('', url => url('/re/a/nosuch/simpleenroll'), csr => $csr,
-    user => 'dev1:secret'), 404, 'unknown_profile', 'a profile that there is not');
+    user => 'dev1:secret'), 404, 'unknown_profile',
+    'a profile that there is not');
 $t->refused($t->est('nosuch/simpleenroll', csr => $csr,
     user => 'dev1:secret'), 404, 'unknown_operation',
     'a mistyped label does not enrol');

@@ -110,7 +110,8 @@ unlike(est($url), qr/BEGIN CERTIFICATE/, 'no password');
 $t->write('dev1.req', $t->csr(name => 'dev1', subject => '/CN=dev2')->{der});
 unlike(est($url, '--userpass', 'dev1:secret'),
     qr/BEGIN CERTIFICATE/, 'another\'s name');
-unlike(est($url, @old), qr/BEGIN CERTIFICATE/, 'another\'s name, by certificate');
+unlike(est($url, @old), qr/BEGIN CERTIFICATE/,
+    'another\'s name, by certificate');
 is($t->count('issued'), $n, 'nothing is issued for these');
 
 $t->done;

@@ -391,11 +391,13 @@ sub done {
            "no worker is left$name");
 
         my $bad = $o{emerg} ? qr/\[alert\]/ : qr/\[(?:alert|emerg)\]/;
-        my @lines = split /^/m, $node->log . $node->read("$node->{home}/stderr");
+        my @lines = split /^/m,
+            $node->log . $node->read("$node->{home}/stderr");
         @lines = grep { $_ !~ $o{except} } @lines if $o{except};
         is(join('', grep { /$bad|exited on signal|Sanitizer|runtime error:/ }
                          @lines), '', "nothing alarming is in error.log$name");
-        my ($at) = grep { $lines[$_] =~ /Sanitizer|runtime error:/ } 0 .. $#lines;
+        my ($at) = grep { $lines[$_] =~ /Sanitizer|runtime error:/ }
+                        0 .. $#lines;
         diag(grep { defined } @lines[$at .. $at + 40]) if defined $at;
     }
 
@@ -697,7 +699,8 @@ sub est {
 
     if (defined $o{data}) {
         my $type = exists $o{type} ? $o{type} : 'application/pkcs10';
-        push @args, '-H', defined $type ? "Content-Type: $type" : 'Content-Type:',
+        push @args,
+            '-H', defined $type ? "Content-Type: $type" : 'Content-Type:',
             '--data-binary', '@' . $self->write('curl.in', $o{data});
     }
     push @args, '--cert', $self->dir("$o{cert}.crt"),

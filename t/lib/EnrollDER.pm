@@ -247,11 +247,12 @@ sub sigalg {
 sub sign {
     my ($key, $data, $digest) = @_;
     my $in = "$key.tbs";
+    $digest ||= 'sha256';
     spit($in, $data);
 
     my $sig = content(sigalg($key)) =~ /^\x06\x03\x2b\x65/
         ? `openssl pkeyutl -sign -rawin -inkey '$key' -in '$in' 2>/dev/null`
-        : `openssl dgst -${\($digest || 'sha256')} -sign '$key' '$in' 2>/dev/null`;
+        : `openssl dgst -$digest -sign '$key' '$in' 2>/dev/null`;
     unlink $in;
     die "$key: cannot sign\n" if !length $sig;
     return $sig;
