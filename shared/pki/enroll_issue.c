@@ -5,9 +5,7 @@
 
 
 #include <limits.h>
-#include <string.h>
 #include <openssl/crypto.h>
-#include <openssl/err.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
@@ -96,7 +94,6 @@ enroll_issue(const enroll_ca_t *ca, const enroll_profile_t *profile,
 failed:
 
     X509_free(cert);
-    ERR_clear_error();
 
     return ENROLL_SIGN_FAILED;
 }

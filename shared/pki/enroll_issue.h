@@ -79,9 +79,10 @@ const EVP_MD *enroll_digest(const char *word, size_t len);
  * validity of the profile clipped to the issuer's, AKI, SKI, the profile's
  * extensions, nothing else.  Thread-safe; ca->cheap tells where to run it.
  * Returns ENROLL_OK, *x (to be freed) and its DER (*der, OPENSSL_free()),
- * else ENROLL_SIGN_FAILED, ENROLL_CA_EXPIRED, or ENROLL_KEY_NOT_ALLOWED where
- * the profile has no keyUsage that a key of this kind can have.  *x is as it
- * was made: its key was never decoded, X509_get0_pubkey() has none.
+ * else ENROLL_SIGN_FAILED, whose cause is left in OpenSSL's error queue,
+ * ENROLL_CA_EXPIRED, or ENROLL_KEY_NOT_ALLOWED where the profile has no
+ * keyUsage that a key of this kind can have.  *x is as it was made: its key
+ * was never decoded, X509_get0_pubkey() has none.
  */
 
 enroll_outcome_e enroll_issue(const enroll_ca_t *ca,
