@@ -30,8 +30,13 @@ my $port = $t->port('redis');
 my $v6 = IO::Socket::IP->new(LocalHost => '::1', Listen => 1) ? 1 : 0;
 
 $t->redis_start('--port', $port, '--bind', '127.0.0.1', $v6 ? '::1' : ());
-$t->redis('ACL', 'SETUSER', 'enroll', 'on', '>redis-secret', '~enroll:*',
-    '~test:*', '+@all', '-@dangerous', '-@admin', '+info', '+config|get');
+
+# the user of the reference, with the rights that stand there
+
+my ($acl) = $t->read("$FindBin::Bin/../docs/directives.md")
+    =~ /^    ACL SETUSER (enroll on >PASSWORD .*)$/m;
+my @acl = split ' ', $acl =~ s/PASSWORD/redis-secret/r;
+is($t->redis('ACL', 'SETUSER', @acl), 'OK', 'the ACL of the reference');
 $t->redis('ACL', 'SETUSER', 'poor', 'on', '>redis-secret', '~other:*', '+@all');
 
 ##############################################################################
@@ -54,6 +59,14 @@ is($t->redis('DBSIZE'), 0, 'nothing is in the first one');
 cmp_ok($t->redis('-n', 3, 'DBSIZE'), '>', 0, 'but in that one');
 ok(works($sock, 'timeout=500ms'), 'a timeout');
 ok(works($sock, @user), 'a user with a password');
+is_deeply([forbidden()], [], 'every command of the scripts is granted');
+for my $command (['FLUSHALL'], ['KEYS', '*'], ['CONFIG', 'GET', '*'],
+    ['GET', 'other'])
+{
+    like($t->redis('--user', 'enroll', '--pass', 'redis-secret',
+        '--no-auth-warning', @$command), qr/^NOPERM/, "@$command is not");
+}
+$t->redis('ACL', 'SETUSER', 'enroll', '~test:*');
 ok(works($sock, @user, 'db=2', 'prefix=test:'), 'all together');
 
 # the default user has a password
@@ -131,4 +144,22 @@ sub fails {
 sub where {
     my %prefix = map { s/\{.*//sr => 1 } $t->keys;
     return join ' ', sort keys %prefix;
+}
+
+# commands in the scripts that the ACL does not grant
+sub forbidden {
+    my $code = join '', map { $t->read($_) }
+        glob "$FindBin::Bin/../shared/store/*.[ch]";
+    my %used = map { lc $_ => 1 } $code =~ /redis\.p?call\('(\w+)'/g;
+    my %granted;
+
+    for (@acl) {
+        my ($sign, $category, $name) = /^([-+])(@?)(.+)$/ or next;
+        my @names = $category
+            ? $t->redis('COMMAND', 'LIST', 'FILTERBY', 'ACLCAT', $name)
+            : $name;
+        $granted{$_} = $sign eq '+' for @names;
+    }
+    return 'none is found' if !%used;
+    return grep { !$granted{$_} } sort keys %used;
 }
