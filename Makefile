@@ -35,7 +35,8 @@ all: modules
 
 help:
 	@echo "make            the modules, in build/, for the system's nginx"
-	@echo "make install    into nginx's modules directory (DESTDIR=)"
+	@echo "make install    what is built into nginx's modules directory"
+	@echo "                (DESTDIR=)"
 	@echo "make unit       the unit tests, plain and with sanitizers"
 	@echo "make test       the modules, the unit tests, and all of t/"
 	@echo "                (TESTS='t/a.t t/b.t': only these)"
@@ -84,16 +85,24 @@ modules: $(NGINX)/objs/Makefile
 	@cd build && ln -sf $(MODULES:%=nginx/objs/%) ./
 
 
-# load_module files, as Debian's packages have them: 40 before 50, since EST
-# and SCEP need the core's symbols
+# Installs what is built, and builds nothing: sudo drops what the environment
+# said to the build.  load_module files, as Debian's packages have them: 40
+# before 50, since EST and SCEP need the core's symbols.
 
 MODULES_DIR ?= $(shell sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p' \
                    $(NGINX_DEV)/conf_flags 2> /dev/null)
 AVAILABLE = $(DESTDIR)/usr/share/nginx/modules-available
 ENABLED = /etc/nginx/modules-enabled
 
-install: modules
-	@test -n '$(MODULES_DIR)'
+install:
+	@for m in $(MODULES:%=build/%); do \
+	    test -f $$m \
+	    || { echo "make: there is no $$m to install:" \
+	              "run make first, not as root" >&2; exit 1; }; \
+	 done
+	@test -n '$(MODULES_DIR)' \
+	|| { echo "make: no modules directory is known from $(NGINX_DEV):" \
+	          "name it, by make install MODULES_DIR=" >&2; exit 1; }
 	install -d '$(DESTDIR)$(MODULES_DIR)' '$(AVAILABLE)'
 	install -m 644 $(MODULES:%=build/%) '$(DESTDIR)$(MODULES_DIR)/'
 	@for m in enroll est scep; do \
@@ -101,14 +110,14 @@ install: modules
 	        > '$(AVAILABLE)'/mod-http-$$m.conf; \
 	 done
 	@echo
-	@echo "To load them:"
+	@echo "To load them, unless nginx.conf has load_module lines for them:"
 	@echo "  ln -s /usr/share/nginx/modules-available/mod-http-enroll.conf" \
 	     "$(ENABLED)/40-mod-http-enroll.conf"
 	@echo "  ln -s /usr/share/nginx/modules-available/mod-http-est.conf" \
 	     "$(ENABLED)/50-mod-http-est.conf"
 	@echo "  ln -s /usr/share/nginx/modules-available/mod-http-scep.conf" \
 	     "$(ENABLED)/50-mod-http-scep.conf"
-	@echo "and restart nginx (a reload keeps old modules)."
+	@echo "Then restart nginx (a reload keeps old modules)."
 
 
 # The unit tests: shared/pki alone, with no nginx, twice.
