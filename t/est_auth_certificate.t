@@ -127,6 +127,13 @@ for my $location ($crt, '/.well-known/est/', '/unrecorded/') {
             403, 'client_certificate_revoked', "revoked: $location$op");
     }
 }
+$t->redis('ZREM', 'enroll:{devices}:revoked', $key =~ s/.*://r);
+$t->refused(ask($crt, cert => 'dev2', csr => $t->csr(subject => '/CN=dev2')),
+    403, 'client_certificate_revoked', 'revoked in its record alone');
+$t->redis('HSET', $key, 'status', 'valid');
+$t->redis('ZADD', 'enroll:{devices}:revoked', time, $key =~ s/.*://r);
+$t->refused(ask($crt, cert => 'dev2', csr => $t->csr(subject => '/CN=dev2')),
+    403, 'client_certificate_revoked', 'revoked in the list alone');
 $t->redis('DEL', $t->record_key(
     cert_fields(unpem($t->read('dev3.crt')))->{serial}));
 $t->refused(ask($crt, cert => 'dev3', csr => $t->csr(subject => '/CN=dev3')),

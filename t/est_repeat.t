@@ -111,6 +111,19 @@ my %serials = map { $t->serial($_) => 1 } $t->burst(
 is(scalar(keys %serials), 1, 'twenty at once get one certificate');
 is($t->count('issued'), $n + 1, 'and it is counted once');
 
+# a certificate that is revoked is not sent again
+
+for my $how ('record', 'list') {
+    my $csr = $t->csr(subject => "/CN=$how");
+    my $serial = $t->serial(ask($csr));
+    my $key = $t->record_key($serial);
+    is($t->serial(ask($csr)), $serial, "revoked in the $how: before that, again");
+    $how eq 'record' ? $t->redis('HSET', $key, 'status', 'revoked')
+        : $t->redis('ZADD', 'enroll:{devices}:revoked', time, $key =~ s/.*://r);
+    my $other = $t->serial(ask($csr));
+    ok($other && $other ne $serial, "revoked in the $how: another one then");
+}
+
 # a record that was tampered with is not handed out
 
 my $victim = $t->csr(name => 'victim', subject => '/CN=victim');
@@ -132,6 +145,12 @@ for ([foreign => $foreign], ['of another key' => $t->issued($r)],
     $t->refused($r, 503, length $der ? 'record_not_trusted' : $r->{reason},
         "$name: 503");
 }
+
+my $mine = $t->csr(subject => '/CN=mine');
+$key = $t->record_key($t->serial(ask($mine)));
+$t->redis('HSET', $key, 'requester', 'somebody');
+$t->refused(ask($mine), 503, 'record_not_trusted',
+    'a record of another requester: 503');
 
 $t->done;
 
