@@ -82,7 +82,7 @@ gone('while Redis is asked', sub {
     my ($c, $i) = @_;
     $c->send_post('simpleenroll', csr => $csr[40 + $i]) }, 1);
 kill CONT => $t->{nodes}[0]{redis};
-ok(wait_for(sub { ask()->{status} == 200 }, 15), 'Redis goes on');
+ok(wait_for(sub { ask()->{status} == 200 }, 30), 'Redis goes on');
 
 # HTTP/2: streams that are reset with their request on the way
 

@@ -62,7 +62,7 @@ $t->refused($t->est('simpleenroll', data => '!'), 400, 'bad_base64',
     'what is wrong with a request is said');
 
 $t->redis_start;
-ok(wait_for(sub { ask()->{status} == 200 }, 15), 'Redis comes: service begins');
+ok(wait_for(sub { ask()->{status} == 200 }, 30), 'Redis comes: service begins');
 
 # it stands still: nobody waits longer than the timeout, nothing else waits
 
@@ -78,7 +78,7 @@ $t->refused($r, 503, $r->{reason} // 'none', 'an enrolment does not');
 cmp_ok(time - $start, '<', 5, 'but within the timeout');
 $c->close;
 kill CONT => $t->{nodes}[0]{redis};
-ok(wait_for(sub { ask()->{status} == 200 }, 15), 'it goes on: so do we');
+ok(wait_for(sub { ask()->{status} == 200 }, 30), 'it goes on: so do we');
 
 # killed in the middle of load, twice
 
@@ -105,7 +105,7 @@ for my $round (1, 2) {
     cmp_ok(time - $half, '<', 8, "round $round: all are answered in time");
 
     $t->redis_start;
-    ok(wait_for(sub { ask()->{status} == 200 }, 15),
+    ok(wait_for(sub { ask()->{status} == 200 }, 30),
         "round $round: service resumes by itself");
 }
 is(join(' ', grep { !/^(?:200|503)$/ } sort keys %status), '',
@@ -119,7 +119,7 @@ is(join(' ', grep { !$recorded{$_} } keys %held), '',
 # connections cut by Redis itself, scripts forgotten
 
 $t->redis('CLIENT', 'KILL', 'TYPE', 'normal');
-ok(wait_for(sub { ask()->{status} == 200 }, 15), 'CLIENT KILL');
+ok(wait_for(sub { ask()->{status} == 200 }, 30), 'CLIENT KILL');
 $t->redis('SCRIPT', 'FLUSH');
 is($t->est('simpleenroll', csr => fresh())->{status}, 200,
     'SCRIPT FLUSH is not noticed');

@@ -106,7 +106,7 @@ for my $name (sort keys %say) {
     is($t->est('cacerts')->{status}, 200, "$name: cacerts answers");
 
     unlink $t->dir('say');
-    ok(wait_for(sub { ask($name)->{status} == 200 }, 15),
+    ok(wait_for(sub { ask($name)->{status} == 200 }, 30),
         "$name: over, and it is enrolled");
 }
 
@@ -125,7 +125,7 @@ for my $name ('LOADING', 'nil', 'lost', 'the end', 'nothing',
         $t->refused($r, 503, $r->{reason} // 'none', "record, $name: 503");
     }
     unlink $t->dir($_) for 'say', 'after';
-    ok(wait_for(sub { ask("later $name")->{status} == 200 }, 20),
+    ok(wait_for(sub { ask("later $name")->{status} == 200 }, 30),
         "record, $name: over, and it is enrolled");
 }
 

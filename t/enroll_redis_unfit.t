@@ -74,7 +74,7 @@ $t->redis_stop;
 
 $t->redis_start('--appendonly', 'no', '--maxmemory-policy', 'noeviction');
 $t->start;
-ok(wait_for(sub { ask()->{status} == 200 }, 10), 'appendonly no: is taken');
+ok(wait_for(sub { ask()->{status} == 200 }, 30), 'appendonly no: is taken');
 like($t->log, qr/\[warn\].*append/, 'appendonly no: with a warning');
 ok($t->stop, 'stopped');
 $t->redis_stop;
