@@ -141,7 +141,8 @@ ngx_enroll_redis_connect(ngx_enroll_redis_t *redis)
         ngx_del_timer(&redis->timer);
     }
 
-    if (redis->failures && redis->tried == 0 && redis->name.len
+    if (redis->failures && redis->tried == 0
+        && redis->host.len && !redis->numeric
         && redis->resolver && redis->resolver->connections.nelts
         && ngx_enroll_redis_resolve(redis) == NGX_OK)
     {
@@ -162,7 +163,7 @@ ngx_enroll_redis_resolve(ngx_enroll_redis_t *redis)
         return NGX_ERROR;
     }
 
-    ctx->name = redis->name;
+    ctx->name = redis->host;
     ctx->handler = ngx_enroll_redis_resolved;
     ctx->data = redis;
     ctx->timeout = redis->resolver_timeout;
@@ -185,13 +186,17 @@ ngx_enroll_redis_resolve(ngx_enroll_redis_t *redis)
 static void
 ngx_enroll_redis_resolved(ngx_resolver_ctx_t *ctx)
 {
-    ngx_uint_t           i;
+    ngx_uint_t           i, level;
     ngx_enroll_redis_t  *redis;
 
     redis = ctx->data;
 
     if (ctx->state) {
-        ngx_log_error(NGX_LOG_WARN, redis->log, 0,
+        level = (redis->troubles & NGX_ENROLL_REDIS_UNKNOWN) ? NGX_LOG_INFO
+                                                             : NGX_LOG_WARN;
+        redis->troubles |= NGX_ENROLL_REDIS_UNKNOWN;
+
+        ngx_log_error(level, redis->log, 0,
                       "redis: \"%V\" could not be resolved (%i: %s), the "
                       "addresses known before serve on", &ctx->name,
                       ctx->state, ngx_resolver_strerror(ctx->state));

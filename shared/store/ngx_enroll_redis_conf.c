@@ -111,7 +111,10 @@ ngx_enroll_redis_conf_address(ngx_conf_t *cf, ngx_enroll_redis_t *redis,
 
 #endif
 
-    redis->name = u.host;
+    redis->host = u.host;
+    redis->numeric = (u.host.data[0] == '['
+                      || ngx_inet_addr(u.host.data, u.host.len)
+                         != INADDR_NONE);
 
     for (i = 0; i < u.naddrs; i++) {
         ngx_enroll_redis_add_addr(redis, u.addrs[i].sockaddr,
@@ -358,7 +361,7 @@ ngx_enroll_redis_conf_tls(ngx_conf_t *cf, ngx_enroll_redis_t *redis,
     }
 
     if (tls->name.len == 0) {
-        tls->name = redis->name;
+        tls->name = redis->host;
     }
 
     if (ngx_enroll_redis_tls_init(cf, tls) != NGX_OK) {

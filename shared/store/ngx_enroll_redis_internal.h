@@ -31,12 +31,13 @@ typedef enum {
 } ngx_enroll_redis_state_e;
 
 
-/* each trouble is told as an error once, until all is well again */
+/* each trouble is told aloud once, until all is well again */
 
 typedef enum {
     NGX_ENROLL_REDIS_AWAY = 1,      /* no connection */
     NGX_ENROLL_REDIS_REFUSED = 2,   /* AUTH, SELECT or INFO was not granted */
-    NGX_ENROLL_REDIS_UNFIT = 4      /* not a Redis to keep certificates in */
+    NGX_ENROLL_REDIS_UNFIT = 4,     /* not a Redis to keep certificates in */
+    NGX_ENROLL_REDIS_UNKNOWN = 8    /* its name could not be resolved again */
 } ngx_enroll_redis_trouble_e;
 
 
@@ -73,7 +74,8 @@ struct ngx_enroll_redis_s {
     /* as configured */
 
     ngx_str_t                   address;
-    ngx_str_t                   name;           /* to resolve, or empty */
+    ngx_str_t                   host;           /* of address, or empty */
+    ngx_uint_t                  numeric;        /* not to be resolved */
     u_char                     *path;           /* of a unix socket, or NULL */
     ngx_uint_t                  port;
     ngx_str_t                   user;
