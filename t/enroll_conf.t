@@ -153,6 +153,8 @@ for (['no address', 'enroll_redis'], ['a port', 'enroll_redis 127.0.0.1:99999'],
      ['a timeout', 'enroll_redis 127.0.0.1:6379 timeout=x'],
      ['a timeout of 0', 'enroll_redis 127.0.0.1:6379 timeout=0'],
      ['a database', 'enroll_redis 127.0.0.1:6379 db=x'],
+     ['a path too long', 'enroll_redis unix:' . 'x' x 120],
+     ['a path that grows too long', 'enroll_redis unix:' . 'x' x 100],
      ['a password file', 'enroll_redis 127.0.0.1:6379 password_file=/nosuch'],
      ['a name that does not resolve', 'enroll_redis nosuch.invalid:6379'],
      ['twice', "enroll_redis 127.0.0.1:6379;\nenroll_redis 127.0.0.1:6379"])

@@ -46,6 +46,7 @@ my @user = ('user=enroll', 'password_file=%%DIR%%/password');
 
 ok(works($sock), 'a Unix socket');
 is(where(), 'enroll:', 'the default prefix');
+ok(works('unix:redis.sock'), 'a Unix socket beside the configuration');
 ok(works("127.0.0.1:$port"), 'IPv4');
 ok(works("localhost:$port"), 'a name');
 SKIP: {
@@ -90,6 +91,8 @@ fails('a database that there is not', qr/DB|database|index/i,
     $sock, 'password_file=%%DIR%%/password', 'db=99');
 fails('another port', qr/refused/i, '127.0.0.1:' . $t->port('nobody'));
 fails('another socket', qr/No such file/, 'unix:%%DIR%%/nosuch.sock');
+fails('another socket there', qr{/\S+/nosuch\.sock\): No such file},
+    'unix:nosuch.sock');
 
 unlike($t->log, qr/redis-secret/, 'the password is not logged');
 

@@ -81,8 +81,11 @@ static ngx_int_t
 ngx_enroll_redis_conf_address(ngx_conf_t *cf, ngx_enroll_redis_t *redis,
     ngx_str_t *value)
 {
-    ngx_url_t   u;
-    ngx_uint_t  i;
+    ngx_url_t           u;
+    ngx_uint_t          i;
+#if (NGX_HAVE_UNIX_DOMAIN)
+    struct sockaddr_un  saun;
+#endif
 
     ngx_memzero(&u, sizeof(ngx_url_t));
 
@@ -102,8 +105,20 @@ ngx_enroll_redis_conf_address(ngx_conf_t *cf, ngx_enroll_redis_t *redis,
 #if (NGX_HAVE_UNIX_DOMAIN)
 
     if (u.family == AF_UNIX) {
-        redis->path = (u_char *)
-                      ((struct sockaddr_un *) u.addrs[0].sockaddr)->sun_path;
+
+        if (ngx_conf_full_name(cf->cycle, &u.host, 1) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (u.host.len >= sizeof(saun.sun_path)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "too long path in the unix domain socket "
+                               "\"%V\" of the \"enroll_redis\" directive",
+                               &u.host);
+            return NGX_ERROR;
+        }
+
+        redis->path = u.host.data;
         redis->naddrs = 1;
 
         return NGX_OK;
