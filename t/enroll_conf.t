@@ -43,6 +43,7 @@ $t->openssl('pkey', '-in', $t->dir('ca.key'), '-aes256', '-passout',
 $t->write('pass', "secret\n");
 $t->write('wrong', "wrong\n");
 $t->write('empty', '');
+$t->write('blank', "\n");
 $t->write('text', "hello\n");
 $t->users('users', dev1 => 'secret');
 $t->users('factory', x => 'y');
@@ -156,6 +157,10 @@ for (['no address', 'enroll_redis'], ['a port', 'enroll_redis 127.0.0.1:99999'],
      ['a path too long', 'enroll_redis unix:' . 'x' x 120],
      ['a path that grows too long', 'enroll_redis unix:' . 'x' x 100],
      ['a password file', 'enroll_redis 127.0.0.1:6379 password_file=/nosuch'],
+     ['an empty password file',
+      'enroll_redis 127.0.0.1:6379 password_file=%%DIR%%/empty'],
+     ['a password file of a blank line',
+      'enroll_redis 127.0.0.1:6379 password_file=%%DIR%%/blank'],
      ['a name that does not resolve', 'enroll_redis nosuch.invalid:6379'],
      ['twice', "enroll_redis 127.0.0.1:6379;\nenroll_redis 127.0.0.1:6379"])
 {

@@ -12,9 +12,8 @@
 #include "ngx_enroll_redis_internal.h"
 
 
-#define NGX_ENROLL_REDIS_PORT          6379
-#define NGX_ENROLL_REDIS_TIMEOUT       2000
-#define NGX_ENROLL_REDIS_PASSWORD_MAX  1024
+#define NGX_ENROLL_REDIS_PORT     6379
+#define NGX_ENROLL_REDIS_TIMEOUT  2000
 
 
 static ngx_int_t ngx_enroll_redis_conf_address(ngx_conf_t *cf,
@@ -27,8 +26,6 @@ static ngx_uint_t ngx_enroll_redis_conf_is(ngx_str_t *arg, const char *name,
 static ngx_int_t ngx_enroll_redis_conf_prefix(ngx_str_t *prefix);
 static ngx_int_t ngx_enroll_redis_conf_password(ngx_conf_t *cf,
     ngx_enroll_redis_t *redis, ngx_str_t *file);
-static ngx_int_t ngx_enroll_redis_conf_first_line(ngx_conf_t *cf,
-    ngx_str_t *password, u_char *buf, ssize_t n, ngx_str_t *file);
 static void ngx_enroll_redis_conf_wipe(void *data);
 static char *ngx_enroll_redis_conf_tls(ngx_conf_t *cf,
     ngx_enroll_redis_t *redis, ngx_enroll_redis_tls_t *tls);
@@ -259,84 +256,39 @@ static ngx_int_t
 ngx_enroll_redis_conf_password(ngx_conf_t *cf, ngx_enroll_redis_t *redis,
     ngx_str_t *file)
 {
-    u_char     buf[NGX_ENROLL_REDIS_PASSWORD_MAX + 1];
-    ssize_t    n;
-    ngx_fd_t   fd;
-    ngx_int_t  rc;
-
-    if (ngx_conf_full_name(cf->cycle, file, 1) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    fd = ngx_open_file(file->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-
-    if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", file);
-        return NGX_ERROR;
-    }
-
-    n = ngx_read_fd(fd, buf, sizeof(buf));
-
-    if (n == -1) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_read_fd_n " \"%V\" failed", file);
-        rc = NGX_ERROR;
-
-    } else {
-        rc = ngx_enroll_redis_conf_first_line(cf, &redis->password, buf, n,
-                                              file);
-    }
-
-    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
-                           ngx_close_file_n " \"%V\" failed", file);
-    }
-
-    ngx_explicit_memzero(buf, sizeof(buf));
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_enroll_redis_conf_first_line(ngx_conf_t *cf, ngx_str_t *password,
-    u_char *buf, ssize_t n, ngx_str_t *file)
-{
-    u_char              *end;
+    ngx_str_t           *password;
+    ngx_array_t         *lines;
     ngx_pool_cleanup_t  *cln;
 
-    end = ngx_strlchr(buf, buf + n, '\n');
-    if (end == NULL) {
-        end = buf + n;
-    }
+    /* wiped at the end of the configuration */
 
-    if (end > buf && end[-1] == '\r') {
-        end--;
-    }
-
-    if (end == buf || end - buf > NGX_ENROLL_REDIS_PASSWORD_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "no password of 1 to %d octets in the first line "
-                           "of \"%V\"", NGX_ENROLL_REDIS_PASSWORD_MAX, file);
+    lines = ngx_ssl_read_password_file(cf, file);
+    if (lines == NULL) {
         return NGX_ERROR;
     }
 
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    password = lines->elts;
+
+    if (password->len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no password in \"%V\"", file);
+        return NGX_ERROR;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, sizeof(ngx_str_t));
     if (cln == NULL) {
         return NGX_ERROR;
     }
 
-    password->data = ngx_pnalloc(cf->pool, end - buf);
-    if (password->data == NULL) {
+    redis->password.data = ngx_pstrdup(cf->pool, password);
+    if (redis->password.data == NULL) {
         return NGX_ERROR;
     }
 
-    password->len = end - buf;
-    ngx_memcpy(password->data, buf, password->len);
+    redis->password.len = password->len;
 
+    *(ngx_str_t *) cln->data = redis->password;
     cln->handler = ngx_enroll_redis_conf_wipe;
-    cln->data = password;
 
     return NGX_OK;
 }
