@@ -114,7 +114,7 @@ include objs/Makefile
 objs/addon/%.o: CFLAGS += $ub
 END
 
-make -s -j "$(nproc)" -f objs/sanitize.mk binary
+MAKEFLAGS= make -s -j "$(nproc)" -f objs/sanitize.mk binary
 cd ../../..
 
 # nginx's own, at the exit of any worker
