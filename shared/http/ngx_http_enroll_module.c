@@ -319,7 +319,9 @@ ngx_http_enroll_init_process(ngx_cycle_t *cycle)
 
     ERR_clear_error();
 
-    return ngx_enroll_redis_start(emcf->redis, cycle);
+    ngx_enroll_redis_start(emcf->redis, cycle);
+
+    return NGX_OK;
 }
 
 

@@ -63,14 +63,9 @@ ngx_enroll_redis_timeout(ngx_enroll_redis_t *redis)
 }
 
 
-ngx_int_t
+void
 ngx_enroll_redis_start(ngx_enroll_redis_t *redis, ngx_cycle_t *cycle)
 {
-    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
-    {
-        return NGX_OK;
-    }
-
     redis->log = cycle->log;
     redis->ident = (ngx_socket_t) -1;
 
@@ -82,8 +77,6 @@ ngx_enroll_redis_start(ngx_enroll_redis_t *redis, ngx_cycle_t *cycle)
     redis->state = NGX_ENROLL_REDIS_IDLE;
 
     ngx_enroll_redis_connect(redis);
-
-    return NGX_OK;
 }
 
 

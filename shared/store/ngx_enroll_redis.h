@@ -59,10 +59,9 @@ char *ngx_enroll_redis_conf(ngx_conf_t *cf, ngx_enroll_redis_t **redis);
 void ngx_enroll_redis_resolver(ngx_enroll_redis_t *redis,
     ngx_resolver_t *resolver, ngx_msec_t timeout);
 
-/* in init_process and exit_process */
+/* in init_process and exit_process of a worker */
 
-ngx_int_t ngx_enroll_redis_start(ngx_enroll_redis_t *redis,
-    ngx_cycle_t *cycle);
+void ngx_enroll_redis_start(ngx_enroll_redis_t *redis, ngx_cycle_t *cycle);
 void ngx_enroll_redis_stop(ngx_enroll_redis_t *redis);
 
 /*
