@@ -243,9 +243,7 @@ ngx_enroll_redis_call_error(ngx_enroll_redis_call_t *call, redisReply *reply)
                   "redis %V: script \"%s\" failed: \"%*s\"",
                   &redis->address, call->script->name, len, reply->str);
 
-    /* before Redis 7 the error of a script's command stands within the text */
-
-    if (ngx_strstr(reply->str, "READONLY ")
+    if (ngx_strncmp(reply->str, "READONLY ", 9) == 0
         || ngx_strncmp(reply->str, "LOADING ", 8) == 0
         || ngx_strncmp(reply->str, "MASTERDOWN ", 11) == 0)
     {
