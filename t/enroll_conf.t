@@ -143,6 +143,15 @@ for (['validity', 'validity x'], ['validity 0', 'validity 0'],
 my ($rc, $out) = test("enroll_profile p { subject CN=\$nosuch; }\n");
 ok($rc && $out =~ /unknown "nosuch" variable/, 'profile: an unknown variable')
     or diag($out);
+for (['key_usage', 'fly'], ['key_usage', 'keyCertSign'],
+     ['extended_key_usage', 'flying'])
+{
+    my ($directive, $word) = @$_;
+    line("profile: $directive names $word",
+        "enroll_profile p {\n $directive"
+            . ($directive =~ /ext/ ? ' clientAuth' : ' digitalSignature')
+            . " $word; #!\n}", qr/"$word" in "$directive"/);
+}
 bad('the same profile twice', 'enroll_profile p { } enroll_profile p { }',
     qr/duplicate|already|twice/);
 

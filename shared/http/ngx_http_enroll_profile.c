@@ -411,6 +411,7 @@ ngx_http_enroll_profile_usage(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_enroll_profile_t *profile = conf;
 
+    size_t       bad;
     const char  *error, *words[64];
     ngx_str_t   *value;
     ngx_uint_t   i, extended;
@@ -433,8 +434,16 @@ ngx_http_enroll_profile_usage(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     error = extended
-            ? enroll_profile_ext_key_usage(&profile->pki, words, i - 1)
-            : enroll_profile_key_usage(&profile->pki, words, i - 1);
+            ? enroll_profile_ext_key_usage(&profile->pki, words, i - 1,
+                                           &bad)
+            : enroll_profile_key_usage(&profile->pki, words, i - 1, &bad);
+
+    if (error && bad < i - 1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\" in \"%V\": %s",
+                           &value[bad + 1], &value[0], error);
+        return NGX_CONF_ERROR;
+    }
 
     if (error) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

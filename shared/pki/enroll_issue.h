@@ -61,13 +61,14 @@ void enroll_profile_cleanup(enroll_profile_t *profile);
  * contentCommitment, keyEncipherment, dataEncipherment, keyAgreement,
  * encipherOnly, decipherOnly); extKeyUsage from n names or dotted OIDs.
  * NULL, or a static text: an unknown or a repeated word, or one that no end
- * entity may have (keyCertSign, cRLSign).  words are NUL-terminated.
+ * entity may have (keyCertSign, cRLSign).  words are NUL-terminated; *bad is
+ * the one at fault, n where it is none alone.
  */
 
 const char *enroll_profile_key_usage(enroll_profile_t *profile,
-    const char *const *words, size_t n);
+    const char *const *words, size_t n, size_t *bad);
 const char *enroll_profile_ext_key_usage(enroll_profile_t *profile,
-    const char *const *words, size_t n);
+    const char *const *words, size_t n, size_t *bad);
 
 /* "sha256", "sha384", "sha512": NULL for any other word */
 

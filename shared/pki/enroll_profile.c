@@ -61,6 +61,7 @@ static const struct {
 int
 enroll_profile_defaults(enroll_profile_t *profile)
 {
+    size_t                     bad;
     BASIC_CONSTRAINTS         *basic;
 
     static const char *const   key_usage[] = { "digitalSignature" };
@@ -86,13 +87,13 @@ enroll_profile_defaults(enroll_profile_t *profile)
 
     if (profile->key_usage == NULL
         && profile->key_usage_ec == NULL
-        && enroll_profile_key_usage(profile, key_usage, 1) != NULL)
+        && enroll_profile_key_usage(profile, key_usage, 1, &bad))
     {
         return 0;
     }
 
     if (profile->ext_key_usage == NULL
-        && enroll_profile_ext_key_usage(profile, ext_key_usage, 1) != NULL)
+        && enroll_profile_ext_key_usage(profile, ext_key_usage, 1, &bad))
     {
         return 0;
     }
@@ -160,7 +161,7 @@ enroll_profile_cleanup(enroll_profile_t *profile)
 
 const char *
 enroll_profile_key_usage(enroll_profile_t *profile, const char *const *words,
-    size_t n)
+    size_t n, size_t *bad)
 {
     size_t    i, k;
     unsigned  bits;
@@ -168,6 +169,7 @@ enroll_profile_key_usage(enroll_profile_t *profile, const char *const *words,
     bits = 0;
 
     for (i = 0; i < n; i++) {
+        *bad = i;
 
         /* RFC 5280, section 4.2.1.3: these go with cA alone */
 
@@ -184,15 +186,17 @@ enroll_profile_key_usage(enroll_profile_t *profile, const char *const *words,
         }
 
         if (enroll_profile_usages[k].word == NULL) {
-            return "a key usage is not known";
+            return "it is not known";
         }
 
         if (bits & enroll_profile_usages[k].bit) {
-            return "a key usage is repeated";
+            return "it is repeated";
         }
 
         bits |= enroll_profile_usages[k].bit;
     }
+
+    *bad = n;
 
     if (bits == 0) {
         return "at least one key usage is needed";
@@ -261,13 +265,15 @@ enroll_profile_key_usage_make(X509_EXTENSION **ext, unsigned bits)
 
 const char *
 enroll_profile_ext_key_usage(enroll_profile_t *profile,
-    const char *const *words, size_t n)
+    const char *const *words, size_t n, size_t *bad)
 {
     int                  k;
     size_t               i;
     const char          *error;
     ASN1_OBJECT         *object;
     EXTENDED_KEY_USAGE  *usage;
+
+    *bad = n;
 
     if (n == 0) {
         return "at least one extended key usage is needed";
@@ -284,13 +290,15 @@ enroll_profile_ext_key_usage(enroll_profile_t *profile,
 
         object = OBJ_txt2obj(words[i], 0);
         if (object == NULL || OBJ_length(object) == 0) {
-            error = "an extended key usage is not known";
+            error = "it is not known";
+            *bad = i;
             goto failed;
         }
 
         for (k = 0; k < sk_ASN1_OBJECT_num(usage); k++) {
             if (OBJ_cmp(object, sk_ASN1_OBJECT_value(usage, k)) == 0) {
-                error = "an extended key usage is repeated";
+                error = "it is repeated";
+                *bad = i;
                 goto failed;
             }
         }

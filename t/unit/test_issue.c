@@ -552,7 +552,7 @@ usage_of(X509_EXTENSION *ext)
 static void
 key_usage(void **state)
 {
-    size_t             i, n;
+    size_t             i, n, bad;
     const char        *error, *words[10];
     enroll_profile_t   profile;
 
@@ -562,39 +562,40 @@ key_usage(void **state)
         uint32_t     ec;
         uint32_t     sign;
         const char  *error;
+        size_t       bad;
     } t[] = {
         { { "digitalSignature" }, KU_DIGITAL_SIGNATURE, KU_DIGITAL_SIGNATURE,
-          KU_DIGITAL_SIGNATURE, NULL },
+          KU_DIGITAL_SIGNATURE, NULL, 0 },
         { { "digitalSignature", "keyEncipherment" },
           KU_DIGITAL_SIGNATURE|KU_KEY_ENCIPHERMENT, KU_DIGITAL_SIGNATURE,
-          KU_DIGITAL_SIGNATURE, NULL },
+          KU_DIGITAL_SIGNATURE, NULL, 0 },
         { { "nonRepudiation" }, KU_NON_REPUDIATION, KU_NON_REPUDIATION,
-          KU_NON_REPUDIATION, NULL },
+          KU_NON_REPUDIATION, NULL, 0 },
         { { "contentCommitment" }, KU_NON_REPUDIATION, KU_NON_REPUDIATION,
-          KU_NON_REPUDIATION, NULL },
+          KU_NON_REPUDIATION, NULL, 0 },
         { { "keyEncipherment", "dataEncipherment" },
-          KU_KEY_ENCIPHERMENT|KU_DATA_ENCIPHERMENT, 0, 0, NULL },
+          KU_KEY_ENCIPHERMENT|KU_DATA_ENCIPHERMENT, 0, 0, NULL, 0 },
         { { "keyAgreement", "decipherOnly" }, 0,
-          KU_KEY_AGREEMENT|KU_DECIPHER_ONLY, 0, NULL },
+          KU_KEY_AGREEMENT|KU_DECIPHER_ONLY, 0, NULL, 0 },
         { { "keyAgreement", "encipherOnly", "digitalSignature" },
           KU_DIGITAL_SIGNATURE,
           KU_DIGITAL_SIGNATURE|KU_KEY_AGREEMENT|KU_ENCIPHER_ONLY,
-          KU_DIGITAL_SIGNATURE, NULL },
+          KU_DIGITAL_SIGNATURE, NULL, 0 },
 
-        { { NULL }, 0, 0, 0, "at least one key usage is needed" },
-        { { "digitalsignature" }, 0, 0, 0, "a key usage is not known" },
+        { { NULL }, 0, 0, 0, "at least one key usage is needed", 0 },
+        { { "digitalsignature" }, 0, 0, 0, "it is not known", 0 },
         { { "digitalSignature", "digitalSignature" }, 0, 0, 0,
-          "a key usage is repeated" },
+          "it is repeated", 1 },
         { { "nonRepudiation", "contentCommitment" }, 0, 0, 0,
-          "a key usage is repeated" },
+          "it is repeated", 1 },
         { { "digitalSignature", "keyCertSign" }, 0, 0, 0,
-          "keyCertSign and cRLSign are for CAs only" },
-        { { "cRLSign" }, 0, 0, 0,
-          "keyCertSign and cRLSign are for CAs only" },
+          "keyCertSign and cRLSign are for CAs only", 1 },
+        { { "cRLSign", "foo" }, 0, 0, 0,
+          "keyCertSign and cRLSign are for CAs only", 0 },
         { { "digitalSignature", "encipherOnly" }, 0, 0, 0,
-          "encipherOnly and decipherOnly need keyAgreement" },
+          "encipherOnly and decipherOnly need keyAgreement", 2 },
         { { "keyAgreement", "encipherOnly", "decipherOnly" }, 0, 0, 0,
-          "encipherOnly and decipherOnly exclude each other" },
+          "encipherOnly and decipherOnly exclude each other", 3 },
     };
 
     (void) state;
@@ -606,11 +607,12 @@ key_usage(void **state)
             words[n] = t[i].words[n];
         }
 
-        error = enroll_profile_key_usage(&profile, words, n);
+        error = enroll_profile_key_usage(&profile, words, n, &bad);
 
         if (t[i].error != NULL) {
             assert_non_null(error);
             assert_string_equal(error, t[i].error);
+            assert_int_equal(bad, t[i].bad);
             continue;
         }
 
@@ -629,7 +631,7 @@ key_usage(void **state)
 static void
 key_usage_by_key(void **state)
 {
-    size_t                    i;
+    size_t                    i, bad;
     order_t                   order;
 
     static const char *const  encipher[] = { "keyEncipherment" };
@@ -653,7 +655,8 @@ key_usage_by_key(void **state)
     for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
         order_init(&order, "P-256", t[i].kind);
 
-        assert_null(enroll_profile_key_usage(&order.profile, t[i].words, 1));
+        assert_null(enroll_profile_key_usage(&order.profile, t[i].words, 1,
+                                             &bad));
         assert_int_equal(order_issue(&order, MAKE_NOW), t[i].outcome);
 
         order_done(&order);
@@ -681,6 +684,7 @@ key_usage_by_key(void **state)
 static void
 ext_key_usage(void **state)
 {
+    size_t                    bad;
     enroll_profile_t          profile;
     EXTENDED_KEY_USAGE       *usage;
 
@@ -695,8 +699,8 @@ ext_key_usage(void **state)
 
     memset(&profile, 0, sizeof(profile));
 
-    assert_null(enroll_profile_ext_key_usage(&profile, good, 1));
-    assert_null(enroll_profile_ext_key_usage(&profile, good, 3));
+    assert_null(enroll_profile_ext_key_usage(&profile, good, 1, &bad));
+    assert_null(enroll_profile_ext_key_usage(&profile, good, 3, &bad));
     assert_int_equal(X509_EXTENSION_get_critical(profile.ext_key_usage), 0);
 
     usage = X509V3_EXT_d2i(profile.ext_key_usage);
@@ -707,12 +711,15 @@ ext_key_usage(void **state)
                      NID_client_auth);
     EXTENDED_KEY_USAGE_free(usage);
 
-    assert_string_equal(enroll_profile_ext_key_usage(&profile, twice, 2),
-                        "an extended key usage is repeated");
-    assert_string_equal(enroll_profile_ext_key_usage(&profile, unknown, 2),
-                        "an extended key usage is not known");
-    assert_string_equal(enroll_profile_ext_key_usage(&profile, good, 0),
+    assert_string_equal(enroll_profile_ext_key_usage(&profile, twice, 2, &bad),
+                        "it is repeated");
+    assert_int_equal(bad, 1);
+    assert_string_equal(enroll_profile_ext_key_usage(&profile, unknown, 2, &bad),
+                        "it is not known");
+    assert_int_equal(bad, 1);
+    assert_string_equal(enroll_profile_ext_key_usage(&profile, good, 0, &bad),
                         "at least one extended key usage is needed");
+    assert_int_equal(bad, 0);
     assert_int_equal(ERR_peek_error(), 0);
 
     /* a mistake leaves what was there */
@@ -728,6 +735,7 @@ ext_key_usage(void **state)
 static void
 defaults(void **state)
 {
+    size_t                    bad;
     enroll_key_t              key;
     X509_EXTENSION           *basic;
     enroll_profile_t          profile;
@@ -776,7 +784,7 @@ defaults(void **state)
     profile.validity = 60;
     profile.backdate = 1;
     profile.san = ENROLL_SAN_IP;
-    assert_null(enroll_profile_key_usage(&profile, words, 1));
+    assert_null(enroll_profile_key_usage(&profile, words, 1, &bad));
     assert_null(enroll_key_rules_add(&profile.keys, "ec:P-256", 8));
     assert_int_equal(enroll_profile_defaults(&profile), 1);
     assert_int_equal(profile.validity, 60);
