@@ -32,6 +32,7 @@ static int enroll_san_host(const unsigned char *p, size_t len);
 static int enroll_san_email(const unsigned char *p, size_t len);
 static int enroll_san_uri(const unsigned char *p, size_t len);
 static const ASN1_UTF8STRING *enroll_san_upn(const GENERAL_NAME *name);
+static int enroll_san_equal(const GENERAL_NAME *a, const GENERAL_NAME *b);
 static int enroll_san_equal_email(const ASN1_STRING *a, const ASN1_STRING *b);
 static GENERAL_NAME *enroll_san_make_upn(const char *value, size_t len);
 static GENERAL_NAME *enroll_san_make_ip(const char *value, size_t len);
@@ -479,7 +480,7 @@ enroll_san_make_ip(const char *value, size_t len)
 }
 
 
-int
+static int
 enroll_san_equal(const GENERAL_NAME *a, const GENERAL_NAME *b)
 {
     const ASN1_STRING  *s, *t;

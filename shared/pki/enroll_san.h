@@ -54,9 +54,11 @@ int enroll_san_is_sid(const GENERAL_NAME *name);
 
 GENERAL_NAME *enroll_san_make(unsigned kind, const char *value, size_t len);
 
-/* 1 or 0; the domains of dNSName and rfc822Name without regard to case */
+/*
+ * 1 if it is among them, else 0; the domains of dNSName and rfc822Name
+ * without regard to case
+ */
 
-int enroll_san_equal(const GENERAL_NAME *a, const GENERAL_NAME *b);
 int enroll_san_find(const GENERAL_NAMES *san, const GENERAL_NAME *name);
 
 void enroll_san_text(const GENERAL_NAME *name, enroll_san_text_t *text);
