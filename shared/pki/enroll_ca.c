@@ -18,7 +18,6 @@
 #include "enroll_text.h"
 
 
-#define ENROLL_KEYID_LEN   20
 #define ENROLL_CA_RSA_MIN  2048
 
 

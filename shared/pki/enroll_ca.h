@@ -24,6 +24,7 @@
 
 
 #define ENROLL_ERROR_TEXT   512
+#define ENROLL_KEYID_LEN    20       /* RFC 7093, section 2, method 1 */
 
 
 typedef struct {

@@ -20,8 +20,7 @@
 #include "enroll_rsa.h"
 
 
-#define ENROLL_DER_OBJECT    0x06
-#define ENROLL_VALUE_LEN     1024     /* of an attribute of the subject */
+#define ENROLL_CSR_VALUE_LEN  1024    /* octets of a subject's attribute */
 
 
 /* X509_PUBKEY, but that the key in it is not decoded */
@@ -86,7 +85,7 @@ static enroll_outcome_e enroll_csr_decode_pkcs10(enroll_csr_t *csr,
     const unsigned char *der, size_t len);
 static enroll_outcome_e enroll_csr_subject(X509_NAME *subject);
 static int enroll_csr_subject_der(X509_NAME *subject);
-static int enroll_csr_spki_digest(const enroll_spki_t *spki,
+static int enroll_csr_digest(unsigned char *der, int len,
     unsigned char *digest);
 static enroll_outcome_e enroll_csr_signature_alg(const enroll_csr_t *csr);
 static int enroll_csr_signature_pss(const enroll_csr_t *csr);
@@ -174,10 +173,12 @@ enroll_csr_parse(enroll_csr_t **out, const unsigned char *der, size_t len)
 static enroll_outcome_e
 enroll_csr_decode(enroll_csr_t *csr, const unsigned char *der, size_t len)
 {
-    enroll_outcome_e       rc;
-    enroll_spki_t         *spki;
-    enroll_pkcs10_info_t  *info;
+    int                    n;
     int64_t                version;
+    enroll_spki_t         *spki;
+    unsigned char         *spki_der;
+    enroll_outcome_e       rc;
+    enroll_pkcs10_info_t  *info;
 
     rc = enroll_csr_wrapped(der, len)
          ? enroll_csr_decode_pkcs7(csr, der, len)
@@ -217,7 +218,12 @@ enroll_csr_decode(enroll_csr_t *csr, const unsigned char *der, size_t len)
         return rc;
     }
 
-    if (!enroll_csr_spki_digest(spki, csr->key_digest)) {
+    spki_der = NULL;
+
+    n = ASN1_item_i2d((const ASN1_VALUE *) spki, &spki_der,
+                      ASN1_ITEM_rptr(enroll_spki_t));
+
+    if (!enroll_csr_digest(spki_der, n, csr->key_digest)) {
         return ENROLL_INTERNAL;
     }
 
@@ -239,7 +245,7 @@ enroll_csr_wrapped(const unsigned char *der, size_t len)
     return !(ASN1_get_object(&p, &n, &tag, &class, (long) len) & 0x80)
            && tag == V_ASN1_SEQUENCE
            && p < der + len
-           && *p == ENROLL_DER_OBJECT;
+           && *p == ENROLL_DER_OID;
 }
 
 
@@ -324,7 +330,7 @@ enroll_csr_subject(X509_NAME *subject)
         len = ASN1_STRING_length(X509_NAME_ENTRY_get_data(entry));
 
         if (len < 1
-            || len > ENROLL_VALUE_LEN
+            || len > ENROLL_CSR_VALUE_LEN
             || OBJ_length(X509_NAME_ENTRY_get_object(entry)) > ENROLL_OID_LEN)
         {
             return ENROLL_BAD_SUBJECT;
@@ -383,16 +389,13 @@ enroll_csr_subject_der(X509_NAME *subject)
 }
 
 
+/* of a key's DER as it was just made, which is freed */
+
 static int
-enroll_csr_spki_digest(const enroll_spki_t *spki, unsigned char *digest)
+enroll_csr_digest(unsigned char *der, int len, unsigned char *digest)
 {
-    int             len, ok;
-    unsigned char  *der;
+    int  ok;
 
-    der = NULL;
-
-    len = ASN1_item_i2d((const ASN1_VALUE *) spki, &der,
-                        ASN1_ITEM_rptr(enroll_spki_t));
     if (len <= 0) {
         return 0;
     }
@@ -565,27 +568,16 @@ enroll_csr_key_equal(const enroll_csr_t *csr, const X509 *x)
 int
 enroll_key_digest(const X509 *x, unsigned char *digest)
 {
-    int             len, ok;
-    X509_PUBKEY    *pubkey;
+    int             len;
     unsigned char  *der;
 
     der = NULL;
-    pubkey = X509_get_X509_PUBKEY(x);
 
-    if (pubkey == NULL) {
-        return 0;
-    }
+    /* 0 where there is none */
 
-    len = i2d_X509_PUBKEY(pubkey, &der);
-    if (len <= 0) {
-        return 0;
-    }
+    len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
 
-    ok = EVP_Digest(der, (size_t) len, digest, NULL, EVP_sha256(), NULL);
-
-    OPENSSL_free(der);
-
-    return ok == 1;
+    return enroll_csr_digest(der, len, digest);
 }
 
 

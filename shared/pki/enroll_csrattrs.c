@@ -14,34 +14,14 @@
 #include <openssl/x509.h>
 
 #include "enroll_bag.h"
+#include "enroll_rsa.h"
 
 
 #define ENROLL_WORD_LEN   128
-#define ENROLL_RSA_MIN    1024
-#define ENROLL_RSA_MAX    16384
 
 
 struct enroll_csrattrs_s {
     ASN1_SEQUENCE_ANY  *elements;
-};
-
-
-/*
- * Key types without a parameter; by number, as OpenSSL 3.0 does not know
- * ML-DSA by name (RFC 8410, section 3; RFC 9881, section 2)
- */
-
-static const struct {
-    const char         *word;
-    const char         *oid;
-    enroll_key_kind_e   kind;
-} enroll_csrattrs_types[] = {
-    { "ed25519",   "1.3.101.112",             ENROLL_KEY_ED25519 },
-    { "ed448",     "1.3.101.113",             ENROLL_KEY_ED448 },
-    { "ml-dsa-44", "2.16.840.1.101.3.4.3.17", ENROLL_KEY_ML_DSA_44 },
-    { "ml-dsa-65", "2.16.840.1.101.3.4.3.18", ENROLL_KEY_ML_DSA_65 },
-    { "ml-dsa-87", "2.16.840.1.101.3.4.3.19", ENROLL_KEY_ML_DSA_87 },
-    { NULL,        NULL,                      ENROLL_KEY_RSA }
 };
 
 
@@ -146,7 +126,7 @@ enroll_csrattrs_word(const char *word, ASN1_TYPE **element)
         bits = strtol(word + 4, &end, 10);
 
         if (word[4] < '0' || word[4] > '9' || *end != '\0'
-            || bits < ENROLL_RSA_MIN || bits > ENROLL_RSA_MAX)
+            || bits < ENROLL_RSA_MIN_BITS || bits > ENROLL_RSA_MAX_BITS)
         {
             return "the size in \"rsa:\" is one number of bits, 1024 to "
                    "16384";
@@ -169,18 +149,14 @@ enroll_csrattrs_word(const char *word, ASN1_TYPE **element)
 static ASN1_TYPE *
 enroll_csrattrs_oid(const char *word)
 {
-    size_t        i;
     ASN1_TYPE    *element;
     ASN1_OBJECT  *object;
 
-    for (i = 0; enroll_csrattrs_types[i].word != NULL; i++) {
-        if (strcmp(word, enroll_csrattrs_types[i].word) == 0) {
-            word = enroll_csrattrs_types[i].oid;
-            break;
-        }
+    object = enroll_key_oid(word);
+    if (object == NULL) {
+        object = OBJ_txt2obj(word, 0);
     }
 
-    object = OBJ_txt2obj(word, 0);
     if (object == NULL || OBJ_length(object) == 0) {
         ASN1_OBJECT_free(object);
         return NULL;
@@ -302,14 +278,13 @@ int
 enroll_csrattrs_add_rules(enroll_csrattrs_t *attrs,
     const enroll_key_rules_t *rules)
 {
-    size_t      i;
-    ASN1_TYPE  *element;
+    char           word[ENROLL_KEY_TEXT];
+    ASN1_TYPE     *element;
+    enroll_key_t   key;
 
     if (rules->n != 1) {
         return 1;
     }
-
-    element = NULL;
 
     switch (rules->rule[0].kind) {
 
@@ -322,14 +297,10 @@ enroll_csrattrs_add_rules(enroll_csrattrs_t *attrs,
         break;
 
     default:
-        for (i = 0; enroll_csrattrs_types[i].word != NULL; i++) {
-            if (enroll_csrattrs_types[i].kind == rules->rule[0].kind) {
-                element = enroll_csrattrs_oid(enroll_csrattrs_types[i].oid);
-                break;
-            }
-        }
+        key.kind = rules->rule[0].kind;
 
-        break;
+        (void) enroll_key_text(&key, word);
+        element = enroll_csrattrs_oid(word);
     }
 
     if (element == NULL) {

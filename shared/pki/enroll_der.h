@@ -20,6 +20,7 @@
 
 
 #define ENROLL_DER_INTEGER    0x02
+#define ENROLL_DER_OID        0x06
 #define ENROLL_DER_SEQUENCE   0x30
 
 

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "enroll_der.h"
 #include "enroll_encoding.h"
 
 
@@ -16,8 +17,6 @@
 #define ENROLL_PEM_BEGIN      "-----BEGIN "
 #define ENROLL_PEM_END        "-----END "
 #define ENROLL_PEM_DASHES     "-----"
-
-#define ENROLL_DER_SEQUENCE   0x30
 
 
 static int enroll_pem_text(const unsigned char **p, const unsigned char *end,

@@ -13,7 +13,6 @@
 
 
 #define ENROLL_SERIAL_LEN  16
-#define ENROLL_KEYID_LEN   20
 
 
 static int enroll_issue_serial(X509 *x);

@@ -35,7 +35,7 @@ typedef struct {
     const char         *word;
     const char         *name;        /* OpenSSL's */
     size_t              oid_len;
-    const char         *oid;
+    const char         *oid;         /* with tag and length */
 } enroll_key_raw_t;
 
 
@@ -82,14 +82,16 @@ static const enroll_key_curve_t  enroll_key_curves[] = {
  */
 
 static const enroll_key_raw_t  enroll_key_raws[] = {
-    { ENROLL_KEY_ED25519, 32, "ed25519", "ED25519", 3, "\x2b\x65\x70" },
-    { ENROLL_KEY_ED448, 57, "ed448", "ED448", 3, "\x2b\x65\x71" },
+    { ENROLL_KEY_ED25519, 32, "ed25519", "ED25519",
+      5, "\x06\x03\x2b\x65\x70" },
+    { ENROLL_KEY_ED448, 57, "ed448", "ED448",
+      5, "\x06\x03\x2b\x65\x71" },
     { ENROLL_KEY_ML_DSA_44, 1312, "ml-dsa-44", "ML-DSA-44",
-      9, "\x60\x86\x48\x01\x65\x03\x04\x03\x11" },
+      11, "\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x11" },
     { ENROLL_KEY_ML_DSA_65, 1952, "ml-dsa-65", "ML-DSA-65",
-      9, "\x60\x86\x48\x01\x65\x03\x04\x03\x12" },
+      11, "\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x12" },
     { ENROLL_KEY_ML_DSA_87, 2592, "ml-dsa-87", "ML-DSA-87",
-      9, "\x60\x86\x48\x01\x65\x03\x04\x03\x13" }
+      11, "\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x13" }
 };
 
 
@@ -309,6 +311,25 @@ enroll_key_allowed(const enroll_key_rules_t *rules, const enroll_key_t *key)
 }
 
 
+ASN1_OBJECT *
+enroll_key_oid(const char *word)
+{
+    size_t                i;
+    const unsigned char  *p;
+
+    for (i = 0; i < enroll_key_count(enroll_key_raws); i++) {
+
+        if (strcmp(word, enroll_key_raws[i].word) == 0) {
+            p = (const unsigned char *) enroll_key_raws[i].oid;
+
+            return d2i_ASN1_OBJECT(NULL, &p, (long) enroll_key_raws[i].oid_len);
+        }
+    }
+
+    return NULL;
+}
+
+
 enroll_outcome_e
 enroll_key_inspect(enroll_key_t *key, const X509_ALGOR *alg,
     const unsigned char *bits, size_t len)
@@ -442,8 +463,9 @@ enroll_key_inspect_raw(enroll_key_t *key, const X509_ALGOR *alg, size_t len)
     for (i = 0; i < enroll_key_count(enroll_key_raws); i++) {
         raw = &enroll_key_raws[i];
 
-        if (OBJ_length(alg->algorithm) != raw->oid_len
-            || memcmp(OBJ_get0_data(alg->algorithm), raw->oid, raw->oid_len)
+        if (OBJ_length(alg->algorithm) != raw->oid_len - 2
+            || memcmp(OBJ_get0_data(alg->algorithm), raw->oid + 2,
+                      raw->oid_len - 2)
                != 0)
         {
             continue;

@@ -73,6 +73,13 @@ int enroll_key_allowed(const enroll_key_rules_t *rules,
     const enroll_key_t *key);
 
 /*
+ * The algorithm of the keys that have no parameter, by their word, to be freed
+ * with ASN1_OBJECT_free(); NULL for any other word
+ */
+
+ASN1_OBJECT *enroll_key_oid(const char *word);
+
+/*
  * Looks at a SubjectPublicKeyInfo: alg is its algorithm, bits its bit string
  * of len octets.  Fills in key.  Cheap: no key is built.  Refuses what is
  * malformed or weak by itself whatever a profile says (even or tiny moduli,
