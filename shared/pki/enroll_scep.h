@@ -89,7 +89,7 @@ typedef struct {
     int                    type;         /* messageType; 0: none served here */
     unsigned char          transaction[ENROLL_SCEP_TRANSACTION];
     size_t                 transaction_len;
-    int                    transaction_type;    /* V_ASN1_PRINTABLESTRING, … */
+    int                    transaction_type;    /* its V_ASN1_… */
     unsigned char          nonce[ENROLL_SCEP_NONCE];    /* senderNonce */
     size_t                 nonce_len;
     X509                  *signer;

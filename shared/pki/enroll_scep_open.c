@@ -1,0 +1,282 @@
+
+/*
+ * Copyright (C) The nginx-enroll authors
+ */
+
+
+/*
+ * What is in the envelope of a message (RFC 8894, section 3.3), and when it
+ * may be spoken of.
+ */
+
+
+#include <string.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+
+#include "enroll_scep_envelope.h"
+
+
+static enroll_outcome_e enroll_scep_open_content(enroll_scep_t *m,
+    const unsigned char *data, size_t len);
+static void enroll_scep_forget(enroll_scep_t *m);
+static enroll_outcome_e enroll_scep_open_csr(enroll_scep_t *m,
+    const unsigned char *data, size_t len);
+static int enroll_scep_csr_spki(const unsigned char *data, size_t len,
+    enroll_tlv_t *spki);
+static int enroll_scep_csr_verifies(const unsigned char *data, size_t len);
+static enroll_outcome_e enroll_scep_open_poll(enroll_scep_t *m,
+    const enroll_tlv_t *issuer, const enroll_tlv_t *subject);
+static enroll_outcome_e enroll_scep_open_serial(enroll_scep_t *m,
+    const enroll_tlv_t *issuer, const enroll_tlv_t *serial);
+static X509_NAME *enroll_scep_name(const enroll_tlv_t *t);
+
+
+enroll_outcome_e
+enroll_scep_open(enroll_scep_t *m, const enroll_ra_t *ra, unsigned legacy)
+{
+    size_t                   size, len;
+    unsigned char           *data;
+    enroll_outcome_e         rc;
+    enroll_scep_envelope_t   e;
+
+    if (m->content == NULL) {
+        return ENROLL_SCEP_ENVELOPE;
+    }
+
+    ERR_set_mark();
+
+    rc = enroll_scep_envelope(&e, m->content, m->content_len, legacy);
+
+    if (rc == ENROLL_OK) {
+        m->mirror.cipher = e.cipher.cipher;
+        m->mirror.oaep = e.oaep;
+        m->mirror.oaep_mgf = e.oaep_mgf;
+
+        rc = enroll_scep_decrypt(&e, ra, &data, &size, &len)
+             ? enroll_scep_open_content(m, data, len) : ENROLL_SCEP_DECRYPT;
+
+        OPENSSL_clear_free(data, size);
+
+        if (rc != ENROLL_OK) {
+            enroll_scep_forget(m);
+        }
+    }
+
+    enroll_scep_envelope_cleanup(&e);
+
+    ERR_pop_to_mark();
+
+    return rc;
+}
+
+
+static enroll_outcome_e
+enroll_scep_open_content(enroll_scep_t *m, const unsigned char *data,
+    size_t len)
+{
+    enroll_tlv_t         seq, one, two;
+    enroll_der_reader_t  r;
+
+    r = enroll_der_reader(data, len);
+
+    if (!enroll_der_get(&r, ENROLL_DER_SEQUENCE, &seq) || !enroll_der_end(&r))
+    {
+        return ENROLL_SCEP_DECRYPT;
+    }
+
+    if (m->type == ENROLL_SCEP_PKCS_REQ || m->type == ENROLL_SCEP_RENEWAL_REQ)
+    {
+        return enroll_scep_open_csr(m, data, len);
+    }
+
+    r = enroll_der_inside(&seq);
+
+    if (!enroll_der_get(&r, ENROLL_DER_SEQUENCE, &one)
+        || !enroll_der_any(&r, &two)
+        || !enroll_der_end(&r))
+    {
+        return ENROLL_SCEP_DECRYPT;
+    }
+
+    return (m->type == ENROLL_SCEP_CERT_POLL)
+           ? enroll_scep_open_poll(m, &one, &two)
+           : enroll_scep_open_serial(m, &one, &two);
+}
+
+
+/* half an answer is none */
+
+static void
+enroll_scep_forget(enroll_scep_t *m)
+{
+    enroll_csr_free(m->csr);
+    X509_NAME_free(m->issuer);
+    X509_NAME_free(m->subject);
+    ASN1_INTEGER_free(m->serial);
+
+    m->csr = NULL;
+    m->issuer = NULL;
+    m->subject = NULL;
+    m->serial = NULL;
+}
+
+
+static enroll_outcome_e
+enroll_scep_open_csr(enroll_scep_t *m, const unsigned char *data, size_t len)
+{
+    enroll_tlv_t       spki;
+    unsigned char      digest[ENROLL_DIGEST_LEN];
+    enroll_outcome_e   rc;
+
+    if (!enroll_scep_csr_spki(data, len, &spki)
+        || EVP_Digest(spki.start, spki.size, digest, NULL, EVP_sha256(), NULL)
+           != 1)
+    {
+        return ENROLL_SCEP_DECRYPT;
+    }
+
+    /*
+     * The signer of a copy cannot have the key that is in it.  Who holds a
+     * certificate of ours could ask about a copy as if for a renewal, but
+     * could not make the request's own signature.
+     */
+
+    if (memcmp(digest, m->signer_digest, ENROLL_DIGEST_LEN) != 0) {
+
+        if (!m->known) {
+            return ENROLL_SCEP_DECRYPT;
+        }
+
+        if (!enroll_scep_csr_verifies(data, len)) {
+            return ENROLL_BAD_SIGNATURE;
+        }
+    }
+
+    rc = enroll_csr_parse(&m->csr, data, len);
+
+    /* RFC 8894, section 3.1: refused before anything is issued */
+
+    if (rc == ENROLL_OK
+        && !enroll_scep_can_encrypt(m)
+        && m->csr->challenge.len == 0)
+    {
+        return ENROLL_SCEP_NO_ENVELOPE;
+    }
+
+    return rc;
+}
+
+
+/* the shape of a CertificationRequest (RFC 2986, section 4), and no more */
+
+static int
+enroll_scep_csr_spki(const unsigned char *data, size_t len,
+    enroll_tlv_t *spki)
+{
+    enroll_tlv_t         seq, info, t;
+    enroll_der_reader_t  r;
+
+    r = enroll_der_reader(data, len);
+
+    if (!enroll_der_get(&r, ENROLL_DER_SEQUENCE, &seq)) {
+        return 0;
+    }
+
+    r = enroll_der_inside(&seq);
+
+    if (!enroll_der_get(&r, ENROLL_DER_SEQUENCE, &info)
+        || !enroll_der_get(&r, ENROLL_DER_SEQUENCE, &t)
+        || !enroll_der_get(&r, ENROLL_DER_BITS, &t)
+        || !enroll_der_end(&r))
+    {
+        return 0;
+    }
+
+    r = enroll_der_inside(&info);
+
+    return enroll_der_get(&r, ENROLL_DER_INTEGER, &t)
+           && enroll_der_get(&r, ENROLL_DER_SEQUENCE, &t)
+           && enroll_der_get(&r, ENROLL_DER_SEQUENCE, spki);
+}
+
+
+static int
+enroll_scep_csr_verifies(const unsigned char *data, size_t len)
+{
+    int                   ok;
+    X509_REQ             *req;
+    EVP_PKEY             *pkey;
+    const unsigned char  *p;
+
+    p = data;
+
+    req = d2i_X509_REQ(NULL, &p, (long) len);
+    if (req == NULL) {
+        return 0;
+    }
+
+    pkey = X509_REQ_get0_pubkey(req);
+    ok = pkey && X509_REQ_verify(req, pkey) == 1;
+
+    X509_REQ_free(req);
+
+    return ok;
+}
+
+
+/* IssuerAndSubject (RFC 8894, section 3.3.3) */
+
+static enroll_outcome_e
+enroll_scep_open_poll(enroll_scep_t *m, const enroll_tlv_t *issuer,
+    const enroll_tlv_t *subject)
+{
+    m->issuer = enroll_scep_name(issuer);
+    m->subject = enroll_scep_name(subject);
+
+    return m->issuer && m->subject ? ENROLL_OK : ENROLL_SCEP_DECRYPT;
+}
+
+
+/* IssuerAndSerialNumber (sections 3.3.4 and 3.3.5) */
+
+static enroll_outcome_e
+enroll_scep_open_serial(enroll_scep_t *m, const enroll_tlv_t *issuer,
+    const enroll_tlv_t *serial)
+{
+    const unsigned char  *p;
+
+    if (serial->tag != ENROLL_DER_INTEGER) {
+        return ENROLL_SCEP_DECRYPT;
+    }
+
+    p = serial->start;
+
+    m->issuer = enroll_scep_name(issuer);
+    m->serial = d2i_ASN1_INTEGER(NULL, &p, (long) serial->size);
+
+    return m->issuer && m->serial ? ENROLL_OK : ENROLL_SCEP_DECRYPT;
+}
+
+
+static X509_NAME *
+enroll_scep_name(const enroll_tlv_t *t)
+{
+    X509_NAME            *name;
+    const unsigned char  *p;
+
+    if (t->tag != ENROLL_DER_SEQUENCE) {
+        return NULL;
+    }
+
+    p = t->start;
+
+    name = d2i_X509_NAME(NULL, &p, (long) t->size);
+
+    if (name && p != t->start + t->size) {
+        X509_NAME_free(name);
+        return NULL;
+    }
+
+    return name;
+}

@@ -1,0 +1,221 @@
+
+/*
+ * Copyright (C) The nginx-enroll authors
+ */
+
+
+#include <string.h>
+#include <openssl/bio.h>
+#include <openssl/cms.h>
+#include <openssl/crypto.h>
+#include <openssl/objects.h>
+#include <openssl/rsa.h>
+
+#include "enroll_bag.h"
+#include "enroll_scep_seal.h"
+
+
+#define ENROLL_SCEP_PBKDF2   10000       /* iterations */
+
+
+static void enroll_scep_bag(enroll_der_writer_t *w,
+    const enroll_scep_answer_t *answer);
+static int enroll_scep_envelop(enroll_der_writer_t *w,
+    const enroll_scep_t *m, const enroll_scep_answer_t *answer,
+    const enroll_der_writer_t *bag);
+static int enroll_scep_to_key(CMS_ContentInfo *cms, const enroll_scep_t *m);
+static int enroll_scep_to_password(CMS_ContentInfo *cms, const char *password,
+    size_t len, const EVP_CIPHER *cipher);
+static const EVP_CIPHER *enroll_scep_no_aead(const EVP_CIPHER *cipher);
+
+
+enroll_outcome_e
+enroll_scep_seal(enroll_der_writer_t *w, const enroll_scep_t *m,
+    const enroll_scep_answer_t *answer)
+{
+    int                   ok;
+    enroll_scep_answer_t  a;
+    enroll_der_writer_t   bag;
+
+    a = *answer;
+
+    if (a.password == NULL && m->csr) {
+        a.password = m->csr->challenge.data;
+        a.password_len = m->csr->challenge.len;
+    }
+
+    if (!enroll_scep_can_encrypt(m)
+        && (a.password == NULL || a.password_len == 0))
+    {
+        return ENROLL_SCEP_NO_ENVELOPE;
+    }
+
+    memset(&bag, 0, sizeof(enroll_der_writer_t));
+
+    enroll_scep_bag(&bag, &a);
+
+    ok = !bag.failed && enroll_scep_envelop(w, m, &a, &bag);
+
+    enroll_der_cleanup(&bag);
+
+    return ok ? ENROLL_OK : ENROLL_SIGN_FAILED;
+}
+
+
+/*
+ * RFC 8894, section 3.4: a degenerate SignedData.  The order of certificates
+ * is kept, since clients take the first one for theirs.
+ */
+
+static void
+enroll_scep_bag(enroll_der_writer_t *w, const enroll_scep_answer_t *answer)
+{
+    int             n;
+    size_t          outer, tagged, inner, mark;
+    unsigned char  *der;
+
+    der = NULL;
+
+    if (answer->crl == NULL) {
+        n = (int) enroll_bag(answer->certs, 0, &der);
+        enroll_der_take(w, der, n);
+        return;
+    }
+
+    n = i2d_X509_CRL(answer->crl, &der);
+
+    outer = enroll_der_open(w, ENROLL_DER_SEQUENCE);
+    enroll_der_add(w, ENROLL_DER_OID, ENROLL_OID_SIGNED);
+    tagged = enroll_der_open(w, ENROLL_DER_EXPLICIT);
+    inner = enroll_der_open(w, ENROLL_DER_SEQUENCE);
+
+    enroll_der_add(w, ENROLL_DER_INTEGER, "\x01", 1);
+    enroll_der_add(w, ENROLL_DER_SET, NULL, 0);
+
+    mark = enroll_der_open(w, ENROLL_DER_SEQUENCE);
+    enroll_der_add(w, ENROLL_DER_OID, ENROLL_OID_DATA);
+    enroll_der_close(w, mark);
+
+    mark = enroll_der_open(w, ENROLL_DER_EXPLICIT + 1);
+    enroll_der_take(w, der, n);
+    enroll_der_close(w, mark);
+
+    enroll_der_add(w, ENROLL_DER_SET, NULL, 0);
+
+    enroll_der_close(w, inner);
+    enroll_der_close(w, tagged);
+    enroll_der_close(w, outer);
+}
+
+
+static int
+enroll_scep_envelop(enroll_der_writer_t *w, const enroll_scep_t *m,
+    const enroll_scep_answer_t *answer, const enroll_der_writer_t *bag)
+{
+    int                ok, n;
+    BIO               *bio;
+    unsigned char     *der;
+    CMS_ContentInfo   *cms;
+    const EVP_CIPHER  *cipher;
+
+    der = NULL;
+
+    /* a password recipient's own encryption is CBC, so all of it is */
+
+    cipher = enroll_scep_can_encrypt(m)
+             ? m->mirror.cipher : enroll_scep_no_aead(m->mirror.cipher);
+
+    cms = CMS_encrypt(NULL, NULL, cipher, CMS_PARTIAL|CMS_BINARY);
+    bio = BIO_new_mem_buf(bag->data, (int) bag->len);
+
+    ok = cms
+         && bio
+         && (enroll_scep_can_encrypt(m)
+             ? enroll_scep_to_key(cms, m)
+             : enroll_scep_to_password(cms, answer->password,
+                                       answer->password_len, cipher))
+         && CMS_final(cms, bio, NULL, CMS_BINARY) == 1;
+
+    if (ok) {
+        n = i2d_CMS_ContentInfo(cms, &der);
+        enroll_der_take(w, der, n);
+    }
+
+    BIO_free(bio);
+    CMS_ContentInfo_free(cms);
+
+    return ok && !w->failed;
+}
+
+
+/* RFC 5652, section 6.2.1; RFC 3560 for OAEP */
+
+static int
+enroll_scep_to_key(CMS_ContentInfo *cms, const enroll_scep_t *m)
+{
+    EVP_PKEY_CTX       *ctx;
+    CMS_RecipientInfo  *ri;
+
+    ri = CMS_add1_recipient_cert(cms, m->signer, CMS_KEY_PARAM);
+    if (ri == NULL) {
+        return 0;
+    }
+
+    if (m->mirror.oaep == NULL) {
+        return 1;
+    }
+
+    ctx = CMS_RecipientInfo_get0_pkey_ctx(ri);
+
+    return ctx
+           && EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) == 1
+           && EVP_PKEY_CTX_set_rsa_oaep_md(ctx, m->mirror.oaep) == 1
+           && EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, m->mirror.oaep_mgf) == 1;
+}
+
+
+/* RFC 5652, section 6.2.4; RFC 3211 */
+
+static int
+enroll_scep_to_password(CMS_ContentInfo *cms, const char *password,
+    size_t len, const EVP_CIPHER *cipher)
+{
+    char  *copy;
+
+    copy = OPENSSL_strndup(password, len);
+    if (copy == NULL) {
+        return 0;
+    }
+
+    if (CMS_add0_recipient_password(cms, ENROLL_SCEP_PBKDF2,
+                                    NID_id_alg_PWRI_KEK, NID_id_pbkdf2,
+                                    (unsigned char *) copy, (ossl_ssize_t) len,
+                                    cipher)
+        == NULL)
+    {
+        OPENSSL_clear_free(copy, len);
+        return 0;
+    }
+
+    return 1;
+}
+
+
+static const EVP_CIPHER *
+enroll_scep_no_aead(const EVP_CIPHER *cipher)
+{
+    switch (EVP_CIPHER_get_nid(cipher)) {
+
+    case NID_aes_128_gcm:
+        return EVP_aes_128_cbc();
+
+    case NID_aes_192_gcm:
+        return EVP_aes_192_cbc();
+
+    case NID_aes_256_gcm:
+        return EVP_aes_256_cbc();
+
+    default:
+        return cipher;
+    }
+}

@@ -1,0 +1,41 @@
+
+/*
+ * Copyright (C) The nginx-enroll authors
+ */
+
+
+/*
+ * Private to shared/pki: who signed a message, and whether they did.
+ */
+
+
+#ifndef _ENROLL_SCEP_SIGNER_H_INCLUDED_
+#define _ENROLL_SCEP_SIGNER_H_INCLUDED_
+
+
+#include "enroll_scep_alg.h"
+
+
+/*
+ * Sets m->signer and m->signer_digest: the certificate among certs that sid
+ * names.  1, or 0 where there is none or more than one.
+ */
+
+int enroll_scep_signer(enroll_scep_t *m, const enroll_tlv_t *certs,
+    const enroll_tlv_t *sid);
+
+/* sets m->signer_key and m->pkey: ENROLL_OK or ENROLL_SCEP_ALG */
+
+enroll_outcome_e enroll_scep_signer_key(enroll_scep_t *m);
+
+/*
+ * The signature with m->pkey and m->mirror.digest: ENROLL_OK,
+ * ENROLL_SCEP_ALG or ENROLL_SCEP_SIGNATURE
+ */
+
+enroll_outcome_e enroll_scep_verify(const enroll_scep_t *m,
+    const enroll_tlv_t *alg, const enroll_tlv_t *attrs,
+    const enroll_tlv_t *signature);
+
+
+#endif /* _ENROLL_SCEP_SIGNER_H_INCLUDED_ */
