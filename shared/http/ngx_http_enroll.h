@@ -26,10 +26,13 @@
 #include "enroll_bag.h"
 #include "enroll_ca.h"
 #include "enroll_csr.h"
+#include "enroll_csrattrs.h"
 #include "enroll_encoding.h"
 #include "enroll_issue.h"
 #include "enroll_names.h"
 #include "enroll_outcome.h"
+#include "enroll_profile.h"
+#include "enroll_san.h"
 #include "enroll_text.h"
 
 #include "ngx_enroll_store.h"

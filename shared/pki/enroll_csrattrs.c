@@ -13,7 +13,7 @@
 #include <openssl/objects.h>
 #include <openssl/x509.h>
 
-#include "enroll_bag.h"
+#include "enroll_csrattrs.h"
 #include "enroll_rsa.h"
 
 

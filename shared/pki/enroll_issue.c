@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
-#include <openssl/x509v3.h>
 
 #include "enroll_issue.h"
 

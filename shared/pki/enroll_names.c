@@ -56,21 +56,6 @@ static int enroll_names_all_permitted(const enroll_names_t *names,
     const GENERAL_NAMES *san, const enroll_names_asker_t *has);
 
 
-static const struct {
-    const char  *word;
-    unsigned     kind;
-} enroll_san_kinds[] = {
-    { "dns",      ENROLL_SAN_DNS },
-    { "wildcard", ENROLL_SAN_WILDCARD },
-    { "ip",       ENROLL_SAN_IP },
-    { "email",    ENROLL_SAN_EMAIL },
-    { "uri",      ENROLL_SAN_URI },
-    { "upn",      ENROLL_SAN_UPN },
-    { "sid",      ENROLL_SAN_SID },
-    { NULL,       0 }
-};
-
-
 void
 enroll_names_cleanup(enroll_names_t *names)
 {
@@ -79,24 +64,6 @@ enroll_names_cleanup(enroll_names_t *names)
 
     names->subject = NULL;
     names->san = NULL;
-}
-
-
-unsigned
-enroll_san_kind(const char *word, size_t len)
-{
-    size_t  i;
-
-    for (i = 0; enroll_san_kinds[i].word != NULL; i++) {
-
-        if (strlen(enroll_san_kinds[i].word) == len
-            && memcmp(enroll_san_kinds[i].word, word, len) == 0)
-        {
-            return enroll_san_kinds[i].kind;
-        }
-    }
-
-    return 0;
 }
 
 

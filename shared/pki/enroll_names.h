@@ -22,22 +22,6 @@
 #include "enroll_outcome.h"
 
 
-/* kinds of subjectAltName, a set of bits; the words of the "san" directive */
-
-#define ENROLL_SAN_DNS        0x0001    /* dns */
-#define ENROLL_SAN_WILDCARD   0x0002    /* wildcard: "*." as left-most label */
-#define ENROLL_SAN_IP         0x0004    /* ip */
-#define ENROLL_SAN_EMAIL      0x0008    /* email */
-#define ENROLL_SAN_URI        0x0010    /* uri */
-#define ENROLL_SAN_UPN        0x0020    /* upn: Microsoft's otherName */
-#define ENROLL_SAN_SID        0x0040    /* sid: Microsoft's tag: URI */
-
-#define ENROLL_SAN_ALL        0x007f
-
-#define ENROLL_SAN_DEFAULT                                                    \
-    (ENROLL_SAN_DNS|ENROLL_SAN_IP|ENROLL_SAN_EMAIL|ENROLL_SAN_URI)
-
-
 typedef struct {
     X509_NAME          *subject;     /* may be empty, never NULL once made */
     X509_EXTENSION     *san;         /* subjectAltName, or NULL */
@@ -56,12 +40,6 @@ typedef struct {
 /* zero-filled is empty; frees the parts, not the struct */
 
 void enroll_names_cleanup(enroll_names_t *names);
-
-/*
- * The bit of a SAN kind's word, 0 for a word that is none
- */
-
-unsigned enroll_san_kind(const char *word, size_t len);
 
 /*
  * The subject of a request, every value checked (valid text, no control

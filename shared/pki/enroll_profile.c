@@ -9,7 +9,8 @@
 #include <openssl/objects.h>
 #include <openssl/x509v3.h>
 
-#include "enroll_issue.h"
+#include "enroll_profile.h"
+#include "enroll_san.h"
 
 
 #define ENROLL_DAY                86400

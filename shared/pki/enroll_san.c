@@ -38,6 +38,39 @@ static GENERAL_NAME *enroll_san_make_upn(const char *value, size_t len);
 static GENERAL_NAME *enroll_san_make_ip(const char *value, size_t len);
 
 
+static const struct {
+    const char  *word;
+    unsigned     kind;
+} enroll_san_kinds[] = {
+    { "dns",      ENROLL_SAN_DNS },
+    { "wildcard", ENROLL_SAN_WILDCARD },
+    { "ip",       ENROLL_SAN_IP },
+    { "email",    ENROLL_SAN_EMAIL },
+    { "uri",      ENROLL_SAN_URI },
+    { "upn",      ENROLL_SAN_UPN },
+    { "sid",      ENROLL_SAN_SID },
+    { NULL,       0 }
+};
+
+
+unsigned
+enroll_san_kind(const char *word, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; enroll_san_kinds[i].word != NULL; i++) {
+
+        if (strlen(enroll_san_kinds[i].word) == len
+            && memcmp(enroll_san_kinds[i].word, word, len) == 0)
+        {
+            return enroll_san_kinds[i].kind;
+        }
+    }
+
+    return 0;
+}
+
+
 /* ASCII, whatever the locale */
 
 static int

@@ -16,8 +16,23 @@
 #include <stddef.h>
 #include <openssl/x509v3.h>
 
-#include "enroll_names.h"
 #include "enroll_outcome.h"
+
+
+/* kinds of subjectAltName, a set of bits; the words of the "san" directive */
+
+#define ENROLL_SAN_DNS        0x0001    /* dns */
+#define ENROLL_SAN_WILDCARD   0x0002    /* wildcard: "*." as left-most label */
+#define ENROLL_SAN_IP         0x0004    /* ip */
+#define ENROLL_SAN_EMAIL      0x0008    /* email */
+#define ENROLL_SAN_URI        0x0010    /* uri */
+#define ENROLL_SAN_UPN        0x0020    /* upn: Microsoft's otherName */
+#define ENROLL_SAN_SID        0x0040    /* sid: Microsoft's tag: URI */
+
+#define ENROLL_SAN_ALL        0x007f
+
+#define ENROLL_SAN_DEFAULT                                                    \
+    (ENROLL_SAN_DNS|ENROLL_SAN_IP|ENROLL_SAN_EMAIL|ENROLL_SAN_URI)
 
 
 #define ENROLL_SAN_ADDRESS_TEXT   46    /* INET6_ADDRSTRLEN */
@@ -35,6 +50,10 @@ typedef struct {
     char                room[ENROLL_SAN_ADDRESS_TEXT];
 } enroll_san_text_t;
 
+
+/* the bit of a kind's word, 0 for a word that is none */
+
+unsigned enroll_san_kind(const char *word, size_t len);
 
 /*
  * Whether a name is of one of the kinds given and well-formed: ENROLL_OK,

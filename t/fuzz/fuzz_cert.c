@@ -22,6 +22,7 @@
 
 #include "enroll_ca.h"
 #include "enroll_names.h"
+#include "enroll_san.h"
 #include "enroll_text.h"
 
 

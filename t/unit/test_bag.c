@@ -13,6 +13,7 @@
 #include "unit_make.h"
 
 #include "enroll_bag.h"
+#include "enroll_csrattrs.h"
 
 
 static EVP_PKEY  *key;

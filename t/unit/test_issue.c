@@ -12,6 +12,7 @@
 #include "unit_make.h"
 
 #include "enroll_issue.h"
+#include "enroll_san.h"
 
 
 /* a CA, a profile and a request, as they meet at enroll_issue() */

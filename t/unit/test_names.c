@@ -13,6 +13,7 @@
 #include "unit_make.h"
 
 #include "enroll_names.h"
+#include "enroll_san.h"
 #include "enroll_text.h"
 
 
