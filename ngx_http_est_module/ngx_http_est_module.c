@@ -409,6 +409,20 @@ ngx_http_est(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
+#if (NGX_PCRE)
+
+    if (clcf->regex && clcf->name.data[clcf->name.len - 1] != '$') {
+
+        /* "what follows the prefix" could be anything then */
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the regular expression of a location with \"est\" "
+                           "must end with \"$\"");
+        return NGX_CONF_ERROR;
+    }
+
+#endif
+
     clcf->handler = ngx_http_est_handler;
     eslcf->named = clcf->named;
 

@@ -5,46 +5,48 @@
 
 
 /*
- * Simple Certificate Enrolment Protocol (RFC 8894): what a CA says of itself,
- * GetCACaps and GetCACert.
+ * Simple Certificate Enrolment Protocol (RFC 8894): configuration.
  */
 
 
-#include "ngx_http_enroll.h"
+#include "ngx_http_scep.h"
+
+#include <openssl/provider.h>
 
 
-typedef struct {
-    ngx_http_enroll_endpoint_t    endpoint;
-} ngx_http_scep_loc_conf_t;
-
-
-static enroll_outcome_e ngx_http_scep_decode(ngx_http_enroll_request_t *er,
-    ngx_str_t *body);
-static ngx_int_t ngx_http_scep_answer(ngx_http_request_t *r,
-    ngx_http_enroll_request_t *er);
-static ngx_int_t ngx_http_scep_send_ca_cert(ngx_http_request_t *r,
-    ngx_http_enroll_request_t *er);
-static ngx_int_t ngx_http_scep_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_scep_preconfiguration(ngx_conf_t *cf);
+static void *ngx_http_scep_create_main_conf(ngx_conf_t *cf);
+static char *ngx_http_scep_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_http_scep_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_scep_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
+static char *ngx_http_scep_endpoint_check(ngx_conf_t *cf,
+    ngx_http_scep_loc_conf_t *conf);
 static char *ngx_http_scep(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_http_scep_challenge(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_scep_failure_limit(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_scep_get_cert_clients(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static void ngx_http_scep_readers_free(void *data);
 
 
-static const ngx_http_enroll_protocol_t  ngx_http_scep_protocol = {
-    ngx_string("scep"),
-    ngx_http_scep_decode,
-    NULL,                                  /* open */
-    NULL,                                  /* authorize */
-    NULL,                                  /* encode */
-    ngx_http_scep_answer,
-    NULL                                   /* free */
+static ngx_conf_enum_t  ngx_http_scep_ca_certs[] = {
+    { ngx_string("ra"), NGX_HTTP_SCEP_CERTS_RA },
+    { ngx_string("issuer"), NGX_HTTP_SCEP_CERTS_ISSUER },
+    { ngx_string("chain"), NGX_HTTP_SCEP_CERTS_CHAIN },
+    { ngx_null_string, 0 }
 };
 
 
-static ngx_str_t  ngx_http_scep_ca_caps = ngx_string("GetCACaps");
-static ngx_str_t  ngx_http_scep_ca_cert = ngx_string("GetCACert");
+static ngx_conf_bitmask_t  ngx_http_scep_legacy[] = {
+    { ngx_string("sha1"), ENROLL_LEGACY_SHA1 << 1 },
+    { ngx_string("md5"), ENROLL_LEGACY_MD5 << 1 },
+    { ngx_string("des3"), ENROLL_LEGACY_DES3 << 1 },
+    { ngx_string("des"), ENROLL_LEGACY_DES << 1 },
+    { ngx_null_string, 0 }
+};
 
 
 static ngx_command_t  ngx_http_scep_commands[] = {
@@ -52,6 +54,62 @@ static ngx_command_t  ngx_http_scep_commands[] = {
     { ngx_string("scep"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_http_scep,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("scep_challenge"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_scep_challenge,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("scep_ca_certs"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_scep_loc_conf_t, ca_certs),
+      ngx_http_scep_ca_certs },
+
+    { ngx_string("scep_legacy"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_conf_set_bitmask_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_scep_loc_conf_t, legacy),
+      ngx_http_scep_legacy },
+
+    { ngx_string("scep_unrecorded"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_scep_loc_conf_t, unrecorded),
+      NULL },
+
+    { ngx_string("scep_chain"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_scep_loc_conf_t, chain),
+      NULL },
+
+    { ngx_string("scep_repeat"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_scep_loc_conf_t, repeat),
+      NULL },
+
+    { ngx_string("scep_failure_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_scep_failure_limit,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("scep_get_cert_clients"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_scep_get_cert_clients,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -64,8 +122,8 @@ static ngx_http_module_t  ngx_http_scep_module_ctx = {
     ngx_http_scep_preconfiguration,        /* preconfiguration */
     NULL,                                  /* postconfiguration */
 
-    NULL,                                  /* create main configuration */
-    NULL,                                  /* init main configuration */
+    ngx_http_scep_create_main_conf,        /* create main configuration */
+    ngx_http_scep_init_main_conf,          /* init main configuration */
 
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
@@ -92,153 +150,6 @@ ngx_module_t  ngx_http_scep_module = {
 
 
 static ngx_int_t
-ngx_http_scep_handler(ngx_http_request_t *r)
-{
-    ngx_str_t                   operation;
-    enroll_outcome_e            rc;
-    ngx_http_scep_loc_conf_t   *sclcf;
-    ngx_http_enroll_request_t  *er;
-
-    if (r != r->main) {
-        return NGX_HTTP_NOT_FOUND;
-    }
-
-    sclcf = ngx_http_get_module_loc_conf(r, ngx_http_scep_module);
-
-    er = ngx_http_enroll_create(r, &ngx_http_scep_protocol, &sclcf->endpoint);
-    if (er == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    rc = ngx_http_enroll_find(r, er);
-
-    if (rc != ENROLL_OK) {
-        return ngx_http_enroll_end(r, er, rc);
-    }
-
-    if (ngx_http_arg(r, (u_char *) "operation", sizeof("operation") - 1,
-                     &operation)
-        != NGX_OK)
-    {
-        return ngx_http_enroll_end(r, er, ENROLL_NO_OPERATION);
-    }
-
-    if (operation.len == ngx_http_scep_ca_caps.len
-        && ngx_strncmp(operation.data, ngx_http_scep_ca_caps.data,
-                       operation.len)
-           == 0)
-    {
-        er->operation = ngx_http_scep_ca_caps;
-
-    } else if (operation.len == ngx_http_scep_ca_cert.len
-               && ngx_strncmp(operation.data, ngx_http_scep_ca_cert.data,
-                              operation.len)
-                  == 0)
-    {
-        er->operation = ngx_http_scep_ca_cert;
-
-    } else {
-        return ngx_http_enroll_end(r, er, ENROLL_NO_OPERATION);
-    }
-
-    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
-        return ngx_http_enroll_end(r, er, ENROLL_METHOD);
-    }
-
-    return ngx_http_enroll_end(r, er, ENROLL_SERVED);
-}
-
-
-/* no operation of those served has a body that means anything */
-
-static enroll_outcome_e
-ngx_http_scep_decode(ngx_http_enroll_request_t *er, ngx_str_t *body)
-{
-    return ENROLL_NO_OPERATION;
-}
-
-
-static ngx_int_t
-ngx_http_scep_answer(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
-{
-    ngx_str_t  value;
-
-    if (er->outcome != ENROLL_SERVED) {
-
-        if (er->outcome == ENROLL_METHOD) {
-            ngx_str_set(&value, "GET, HEAD");
-
-            if (ngx_http_enroll_header(r, "Allow", &value) != NGX_OK) {
-                return NGX_ERROR;
-            }
-        }
-
-        return ngx_http_enroll_send_refusal(r, er);
-    }
-
-    if (er->operation.data == ngx_http_scep_ca_cert.data) {
-        return ngx_http_scep_send_ca_cert(r, er);
-    }
-
-    /*
-     * RFC 8894, section 3.5.2: a capability is listed where it is there to
-     * be used, and none is without PKIOperation
-     */
-
-    ngx_str_null(&value);
-
-    return ngx_http_enroll_send(r, NGX_HTTP_OK, "text/plain", &value);
-}
-
-
-/* RFC 8894, section 4.2.1 */
-
-static ngx_int_t
-ngx_http_scep_send_ca_cert(ngx_http_request_t *r,
-    ngx_http_enroll_request_t *er)
-{
-    int              n;
-    u_char          *der;
-    size_t           len;
-    ngx_str_t        body;
-    const char      *type;
-    STACK_OF(X509)  *chain;
-
-    der = NULL;
-    chain = er->ca->pki.chain;
-
-    if (sk_X509_num(chain) == 1) {
-        type = "application/x-x509-ca-cert";
-        n = i2d_X509(sk_X509_value(chain, 0), &der);
-        len = (n > 0) ? n : 0;
-
-    } else {
-        type = "application/x-x509-ca-ra-cert";
-        len = enroll_bag(chain, 0, &der);
-    }
-
-    if (len == 0) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    body.len = len;
-    body.data = ngx_pnalloc(r->pool, len);
-
-    if (body.data) {
-        ngx_memcpy(body.data, der, len);
-    }
-
-    OPENSSL_free(der);
-
-    if (body.data == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_enroll_send(r, NGX_HTTP_OK, type, &body);
-}
-
-
-static ngx_int_t
 ngx_http_scep_preconfiguration(ngx_conf_t *cf)
 {
     if (ngx_http_enroll_abi != NGX_HTTP_ENROLL_ABI) {
@@ -253,9 +164,96 @@ ngx_http_scep_preconfiguration(ngx_conf_t *cf)
 
 
 static void *
+ngx_http_scep_create_main_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_scep_main_conf_t));
+}
+
+
+/* what GetNextCACert answers is signed once, here */
+
+static char *
+ngx_http_scep_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_scep_main_conf_t *smcf = conf;
+
+    size_t                         len;
+    ngx_uint_t                     i;
+    unsigned char                 *der;
+    ngx_http_enroll_ca_t         **ca;
+    ngx_http_enroll_main_conf_t   *emcf;
+
+    emcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_enroll_module);
+
+    smcf->next_ca = ngx_pcalloc(cf->pool, (emcf->cas.nelts + 1)
+                                          * sizeof(ngx_str_t));
+    if (smcf->next_ca == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ca = emcf->cas.elts;
+
+    for (i = 0; i < emcf->cas.nelts; i++) {
+
+        if (ca[i]->pki.next == NULL || ca[i]->ra.sign_key == NULL) {
+            continue;
+        }
+
+        if (enroll_scep_next_ca(&ca[i]->ra, ca[i]->pki.next, &der, &len)
+            != ENROLL_OK)
+        {
+            ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
+                          "cannot sign the next certificate of CA \"%V\"",
+                          &ca[i]->name);
+            return NGX_CONF_ERROR;
+        }
+
+        smcf->next_ca[i].data = ngx_pnalloc(cf->pool, len);
+
+        if (smcf->next_ca[i].data) {
+            ngx_memcpy(smcf->next_ca[i].data, der, len);
+            smcf->next_ca[i].len = len;
+        }
+
+        OPENSSL_free(der);
+
+        if (smcf->next_ca[i].len == 0) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
 ngx_http_scep_create_loc_conf(ngx_conf_t *cf)
 {
-    return ngx_pcalloc(cf->pool, sizeof(ngx_http_scep_loc_conf_t));
+    ngx_http_scep_loc_conf_t  *sclcf;
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     sclcf->endpoint = { NULL };
+     *     sclcf->secret = { 0 };
+     *     sclcf->legacy = 0;
+     */
+
+    sclcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_scep_loc_conf_t));
+    if (sclcf == NULL) {
+        return NULL;
+    }
+
+    sclcf->ca_certs = NGX_CONF_UNSET_UINT;
+    sclcf->challenge = NGX_CONF_UNSET_UINT;
+    sclcf->unrecorded = NGX_CONF_UNSET;
+    sclcf->chain = NGX_CONF_UNSET;
+    sclcf->repeat = NGX_CONF_UNSET_MSEC;
+    sclcf->failures = NGX_CONF_UNSET_UINT;
+    sclcf->failures_time = NGX_CONF_UNSET_MSEC;
+    sclcf->readers = NGX_CONF_UNSET_PTR;
+
+    return sclcf;
 }
 
 
@@ -266,6 +264,23 @@ ngx_http_scep_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_scep_loc_conf_t *conf = child;
 
     ngx_http_core_loc_conf_t  *clcf;
+
+    if (conf->challenge == NGX_CONF_UNSET_UINT) {
+        conf->challenge = prev->challenge;
+        ngx_memcpy(conf->secret, prev->secret, ENROLL_DIGEST_LEN);
+    }
+
+    ngx_conf_merge_uint_value(conf->ca_certs, prev->ca_certs,
+                              NGX_HTTP_SCEP_CERTS_RA);
+    ngx_conf_merge_bitmask_value(conf->legacy, prev->legacy,
+                                 NGX_CONF_BITMASK_SET);
+    ngx_conf_merge_value(conf->unrecorded, prev->unrecorded, 0);
+    ngx_conf_merge_value(conf->chain, prev->chain, 0);
+    ngx_conf_merge_msec_value(conf->repeat, prev->repeat, 600000);
+    ngx_conf_merge_uint_value(conf->failures, prev->failures, 100);
+    ngx_conf_merge_msec_value(conf->failures_time, prev->failures_time,
+                              600000);
+    ngx_conf_merge_ptr_value(conf->readers, prev->readers, NULL);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
@@ -281,7 +296,58 @@ ngx_http_scep_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_OK;
     }
 
-    return ngx_http_enroll_endpoint_init(cf, &conf->endpoint);
+    return ngx_http_scep_endpoint_check(cf, conf);
+}
+
+
+static char *
+ngx_http_scep_endpoint_check(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *conf)
+{
+    char                        *rv;
+    const char                  *error;
+    ngx_http_enroll_endpoint_t  *endpoint;
+    ngx_http_enroll_loc_conf_t  *elcf;
+
+    endpoint = &conf->endpoint;
+
+    rv = ngx_http_enroll_endpoint_init(cf, endpoint);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    elcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_enroll_module);
+
+    error = NULL;
+
+    if (conf->challenge == NGX_CONF_UNSET_UINT) {
+        error = "\"scep\" requires \"scep_challenge\"";
+
+    } else if (conf->challenge == NGX_HTTP_SCEP_CHALLENGE_OFF
+               && !elcf->approval && !elcf->approval_set)
+    {
+        error = "\"scep_challenge off\" lets anybody enrol, and requires "
+                "\"enroll_approval manual\", or \"enroll_approval off\" where "
+                "that is meant";
+
+    } else if (endpoint->ca && endpoint->ca->ra.sign_key == NULL) {
+        error = "\"scep\" requires \"ra_certificate\" in the CA, whose own "
+                "key is not RSA";
+
+    } else if ((ngx_http_scep_legacy_bits(conf) & ENROLL_LEGACY_DES)
+               && (OSSL_PROVIDER_load(NULL, "default") == NULL
+                   || OSSL_PROVIDER_load(NULL, "legacy") == NULL))
+    {
+        error = "\"scep_legacy des\" requires OpenSSL's legacy provider";
+    }
+
+    if (error) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s in %s:%ui", error,
+                      endpoint->file, endpoint->line);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -303,4 +369,141 @@ ngx_http_scep(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     clcf->handler = ngx_http_scep_handler;
 
     return NGX_CONF_OK;
+}
+
+
+/* "off", "one-time", "file:PATH", or the password itself: its digest stays */
+
+static char *
+ngx_http_scep_challenge(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_scep_loc_conf_t *sclcf = conf;
+
+    u_char     *p;
+    ngx_str_t  *value, file, secret;
+
+    if (sclcf->challenge != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        sclcf->challenge = NGX_HTTP_SCEP_CHALLENGE_OFF;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strcmp(value[1].data, "one-time") == 0) {
+        sclcf->challenge = NGX_HTTP_SCEP_CHALLENGE_ONE_TIME;
+        return NGX_CONF_OK;
+    }
+
+    secret = value[1];
+
+    if (ngx_strncmp(secret.data, "file:", sizeof("file:") - 1) == 0) {
+
+        file.data = secret.data + sizeof("file:") - 1;
+        file.len = secret.len - (sizeof("file:") - 1);
+
+        if (ngx_http_enroll_read_file(cf, &file, &secret) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+
+        p = secret.data;
+
+        while (p < secret.data + secret.len && *p != LF && *p != CR) { p++; }
+
+        ngx_memzero(p, secret.data + secret.len - p);
+        secret.len = p - secret.data;
+    }
+
+    if (secret.len == 0 || secret.len > ENROLL_CHALLENGE_LEN) {
+        return "has no password of 1 to 255 octets";
+    }
+
+    sclcf->challenge = NGX_HTTP_SCEP_CHALLENGE_STATIC;
+
+    if (EVP_Digest(secret.data, secret.len, sclcf->secret, NULL, EVP_sha256(),
+                   NULL)
+        != 1)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_explicit_memzero(secret.data, secret.len);
+
+    return NGX_CONF_OK;
+}
+
+
+/* "off", or how many in how long */
+
+static char *
+ngx_http_scep_failure_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_scep_loc_conf_t *sclcf = conf;
+
+    ngx_int_t   n, time;
+    ngx_str_t  *value;
+
+    if (sclcf->failures != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        sclcf->failures = 0;
+        return NGX_CONF_OK;
+    }
+
+    n = ngx_atoi(value[1].data, value[1].len);
+    time = (cf->args->nelts == 3) ? ngx_parse_time(&value[2], 0) : 600000;
+
+    if (n <= 0 || time <= 0) {
+        return "must be \"off\" or \"NUMBER [TIME]\"";
+    }
+
+    sclcf->failures = n;
+    sclcf->failures_time = time;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_scep_get_cert_clients(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_scep_loc_conf_t *sclcf = conf;
+
+    ngx_str_t           *value;
+    ngx_pool_cleanup_t  *cln;
+
+    if (sclcf->readers != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    sclcf->readers = ngx_http_enroll_read_certs(cf, &value[1]);
+    if (sclcf->readers == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    cln->handler = ngx_http_scep_readers_free;
+    cln->data = sclcf->readers;
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+ngx_http_scep_readers_free(void *data)
+{
+    sk_X509_pop_free((STACK_OF(X509) *) data, X509_free);
 }

@@ -17,15 +17,26 @@ use Test::More;
 my $core = <<'END';
 enroll_redis unix:redis.sock;
 enroll_ca devices { certificate ca.crt; certificate_key ca.key; }
+enroll_ca printers {
+    certificate ca.crt; certificate_key ca.key;
+    ra_certificate ra.crt; ra_certificate_key ra.key;
+}
 END
 
 my $t = Enroll->new;
 
-$t->ca($_) for qw(ca old next factory);
+$t->ca($_) for qw(ca old next factory admins);
 $t->openssl('ec', '-in', $t->dir('ca.key'), '-aes256', '-passout',
             'pass:secret', '-out', $t->dir('ca-encrypted.key'));
+for my $name (qw(ra ra-enc)) {
+    $t->client($name, 'ca', key => 'rsa:2048', subject => "/CN=$name",
+               ext => "keyUsage=digitalSignature,keyEncipherment\n");
+}
+$t->client('helpdesk', 'ca', subject => '/CN=helpdesk');
+$t->write('scep.challenge', "SECRET\n");
 $t->write('ca.pass', "wrong\nsecret\n");
 $t->write('est.users', "dev1:{PLAIN}secret\n");
+$t->write('api.users', "admin:{PLAIN}secret\n");
 $t->write('ticket.key', 'x' x 80);
 
 for my $file (sort glob "$FindBin::Bin/../docs/*.md") {

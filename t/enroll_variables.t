@@ -25,7 +25,7 @@ my @vars = qw(protocol operation ca profile outcome reason serial subject
 my $json = join ',', '"status":"$status"',
     map { "\"$_\":\"\$enroll_$_\"" } @vars;
 
-$t->ca('ca');
+$t->ca('ca', key => 'rsa:2048');
 $t->users('users', dev1 => 'secret');
 $t->conf(<<"CONF");
     log_format audit escape=json '{$json}';
@@ -56,7 +56,7 @@ $t->conf(<<"CONF");
             est devices;
             access_log %%HOME%%/loud.log plain if=\$loud;
         }
-        location /scep { scep devices; }
+        location /scep { scep devices; scep_challenge secret; }
         location /else { return 200 "else\\n"; }
     }
 CONF

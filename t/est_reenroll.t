@@ -33,9 +33,10 @@ my $conf = <<'CONF';
         PREVIOUS
     }
 
-    enroll_profile copy { reenroll_identity copy; }
-    enroll_profile late { renew_before 30d; }
+    enroll_profile copy { reenroll_identity copy; reenroll_profile any; }
+    enroll_profile late { renew_before 30d; reenroll_profile any; }
     enroll_profile soon { validity 20d; renew_before 30d; }
+    enroll_profile other { validity 30d; }
 
     est_basic_users %%DIR%%/users;
     enroll_names any;
@@ -52,6 +53,7 @@ my $conf = <<'CONF';
         location /copy/ { est devices profile=copy; }
         location /late/ { est devices profile=late; }
         location /soon/ { est devices profile=soon; }
+        location /other/ { est devices profile=other; }
     }
 CONF
 $t->conf($conf =~ s/CURRENT/ca/gr =~ s/PREVIOUS//r);
@@ -151,6 +153,14 @@ enrol('soon', $t->csr(name => 'soon', subject => '/CN=s'),
 is($t->est('simplereenroll', cert => 'soon', prefix => '/soon/',
     csr => $t->csr(subject => '/CN=s'))->{status}, 200,
     'renew_before: in time');
+
+# a certificate of another profile is nothing to renew, unless the profile
+# says so
+
+for my $op ('simplereenroll', 'simpleenroll') {
+    $t->refused($t->est($op, cert => 'dev1', csr => $first,
+        prefix => '/other/'), 403, 'renewal_profile', "$op: another profile");
+}
 
 # the CA is rolled over: certificates of its predecessor are renewed by it
 

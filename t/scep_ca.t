@@ -21,21 +21,36 @@ my $t = Enroll->new;
 
 $t->ca('root');
 $t->ca('sub', issuer => 'root');
+$t->ca('rsa', key => 'rsa:2048');
+$t->ra('ra', 'root');
+$t->ra('ra2', 'sub');
 $t->conf(<<'CONF');
     enroll_redis unix:%%DIR%%/redis.sock;
     enroll_ca one {
         certificate %%DIR%%/root.crt;
         certificate_key %%DIR%%/root.key;
+        ra_certificate %%DIR%%/ra.crt;
+        ra_certificate_key %%DIR%%/ra.key;
     }
     enroll_ca two {
         certificate %%DIR%%/sub.crt;
         certificate_key %%DIR%%/sub.key;
+        ra_certificate %%DIR%%/ra2.crt;
+        ra_certificate_key %%DIR%%/ra2.key;
     }
+    enroll_ca own {
+        certificate %%DIR%%/rsa.crt;
+        certificate_key %%DIR%%/rsa.key;
+    }
+    scep_challenge secret;
 
     server {
         listen 127.0.0.1:%%PORT_plain%%;
         location /scep { scep one; }
         location /two/scep { scep two; }
+        location /issuer/scep { scep two; scep_ca_certs issuer; }
+        location /chain/scep { scep two; scep_ca_certs chain; }
+        location /own/scep { scep own; }
         location ~ ^/label/(?<ca>[^/]+)/scep$ { scep $ca; }
     }
 CONF
@@ -55,21 +70,30 @@ is($r->{headers}{'content-length'}, length $r->{body}, 'GetCACaps: length');
 my $root = unpem($t->read('root.crt'));
 $r = ask('GetCACert');
 is($r->{status}, 200, 'GetCACert');
-if ($r->{type} eq 'application/x-x509-ca-cert') {
-    is($r->{body}, $root, 'GetCACert: the certificate itself');
-} else {
-    is($r->{type}, 'application/x-x509-ca-ra-cert', 'GetCACert: type');
-    is((certs_only($r->{body}))[0], $root, 'GetCACert: in a bag');
-}
+is($r->{type}, 'application/x-x509-ca-ra-cert', 'GetCACert: type');
+is_deeply([certs_only($r->{body})], [unpem($t->read('ra.crt')), $root],
+    'GetCACert: the RA first, then the issuing certificate');
 
 $r = ask('GetCACert', '/two/scep');
 is($r->{status}, 200, 'GetCACert of an intermediate');
-if ($r->{type} eq 'application/x-x509-ca-cert') {
-    is($r->{body}, unpem($t->read('sub.crt')), 'the issuing certificate');
-} else {
-    is($r->{type}, 'application/x-x509-ca-ra-cert', 'type');
-    is((certs_only($r->{body}))[0], unpem($t->read('sub.crt')),
-        'the issuing certificate is the first');
+is_deeply([certs_only($r->{body})],
+    [unpem($t->read('ra2.crt')), unpem($t->read('sub.crt'))],
+    'without the root');
+
+# what it carries is settable; one certificate alone comes as itself
+
+for (['issuer', 'sub'], ['chain', 'ra2', 'sub', 'root'], ['own', 'rsa']) {
+    my ($what, @names) = @$_;
+    my @expected = map { unpem($t->read("$_.crt")) } @names;
+    my $r = ask('GetCACert', "/$what/scep");
+
+    if (@names == 1) {
+        is($r->{type}, 'application/x-x509-ca-cert', "$what: type");
+        is($r->{body}, $expected[0], "$what: the certificate itself");
+    } else {
+        is($r->{type}, 'application/x-x509-ca-ra-cert', "$what: type");
+        is_deeply([certs_only($r->{body})], \@expected, "$what: in order");
+    }
 }
 
 is(ask('GetCACaps', '/scep', '&message=x')->{status}, 200, 'with a message');

@@ -33,6 +33,7 @@
 #include "enroll_outcome.h"
 #include "enroll_profile.h"
 #include "enroll_san.h"
+#include "enroll_scep.h"
 #include "enroll_text.h"
 
 #include "ngx_enroll_store.h"
@@ -56,6 +57,7 @@ typedef struct {
     ngx_uint_t                    index;      /* among the CAs */
     enroll_ca_t                   pki;
     u_char                        key_digest[ENROLL_DIGEST_LEN];
+    enroll_ra_t                   ra;         /* sign_key NULL: none */
 
     /* as configured */
 
@@ -64,6 +66,10 @@ typedef struct {
     ngx_str_t                     password_file;
     ngx_str_t                     previous_certificate;
     ngx_str_t                     next_certificate;
+    ngx_array_t                  *ra_certificate;        /* of ngx_str_t */
+    ngx_array_t                  *ra_certificate_key;
+    ngx_str_t                     ra_encryption_certificate;
+    ngx_str_t                     ra_encryption_certificate_key;
 } ngx_http_enroll_ca_t;
 
 
@@ -80,6 +86,7 @@ typedef struct {
     time_t                        backdate;
     time_t                        renew_before;
     ngx_uint_t                    renew_copy;
+    ngx_uint_t                    renew_any;  /* certificates of any profile */
     ngx_uint_t                    san_set;
 } ngx_http_enroll_profile_t;
 
@@ -173,7 +180,7 @@ typedef struct {
 typedef enum {
     NGX_HTTP_ENROLL_ISSUE = 0,    /* a certificate for er->csr */
     NGX_HTTP_ENROLL_POLL,         /* what has become of er->poll */
-    NGX_HTTP_ENROLL_LOOKUP        /* the certificate er->serial */
+    NGX_HTTP_ENROLL_LOOKUP        /* the certificate er->number */
 } ngx_http_enroll_intent_e;
 
 
@@ -202,10 +209,15 @@ struct ngx_http_enroll_request_s {
     ngx_http_enroll_profile_t          *profile;
     ngx_str_t                           operation;
     enroll_outcome_e                    outcome;
+    enroll_outcome_e                    told;         /* when answered */
 
     /* set by the protocol's module */
 
     ngx_http_enroll_intent_e            intent;
+    ngx_int_t                         (*ask)(ngx_http_enroll_request_t *er);
+                                                   /* another question to the
+                                                      store, or NULL: sends
+                                                      it, as a verb returns */
     ngx_msec_t                          repeat;
     ngx_str_t                           context;      /* part of what makes
                                                          requests the same */
@@ -215,7 +227,14 @@ struct ngx_http_enroll_request_s {
     ngx_str_t                           poll;         /* any octets */
     ngx_str_t                           poll_key;     /* of who asks: digest
                                                          in hex */
-    ngx_str_t                           serial;       /* hex */
+    ngx_str_t                           number;       /* a serial, in hex */
+
+    /* failures are counted by these; at the limit nothing is opened */
+
+    ngx_str_t                           fail_keys[2];
+    ngx_uint_t                          fail_n;
+    ngx_uint_t                          failures;     /* 0: any number */
+    ngx_msec_t                          failures_time;
     unsigned                            unrecorded:1;
     unsigned                            linked:1;     /* PoP was linked */
 
@@ -226,6 +245,8 @@ struct ngx_http_enroll_request_s {
     ngx_str_t                           requester;    /* the same, unique */
     ngx_str_t                           user;         /* by password */
     X509                               *cert;         /* the asker's */
+    ngx_http_enroll_ca_t               *cert_ca;      /* another of ours that
+                                                         issued cert */
     unsigned                            renewal:1;    /* cert is this CA's */
     unsigned                            subset:1;     /* fewer SANs will do */
 
@@ -259,12 +280,16 @@ struct ngx_http_enroll_request_s {
     ngx_uint_t                          step;
     enroll_outcome_e                    result;       /* of a job */
     char                                error[128];   /* OpenSSL's, of a job */
+    ngx_queue_t                         queue;        /* for a hash */
+    ngx_atomic_t                        abandoned;    /* a hash is of no use */
     ngx_event_t                         deadline;
     ngx_event_t                         retry;
     ngx_msec_t                          wait;
     unsigned                            attached:1;   /* r->pool knows it */
     unsigned                            busy:1;       /* a job or the store
                                                          will come back */
+    unsigned                            queued:1;
+    unsigned                            hashing:1;
     unsigned                            leased:1;
     unsigned                            recorded:1;
     unsigned                            checked:1;    /* names are made */
@@ -343,6 +368,9 @@ ngx_int_t ngx_http_enroll_job(ngx_http_enroll_request_t *er,
 
 /* steps from admit on */
 
+ngx_int_t ngx_http_enroll_limit(ngx_http_enroll_request_t *er);
+void ngx_http_enroll_failed(ngx_http_enroll_request_t *er);
+ngx_int_t ngx_http_enroll_requester(ngx_http_enroll_request_t *er);
 ngx_int_t ngx_http_enroll_admit(ngx_http_enroll_request_t *er);
 ngx_int_t ngx_http_enroll_record(ngx_http_enroll_request_t *er);
 void ngx_http_enroll_release(ngx_http_enroll_request_t *er);
@@ -351,6 +379,7 @@ void ngx_http_enroll_release(ngx_http_enroll_request_t *er);
 
 enroll_outcome_e ngx_http_enroll_certificate(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er, STACK_OF(X509) *issuers);
+ngx_int_t ngx_http_enroll_is(ngx_http_enroll_request_t *er, X509 *x);
 ngx_int_t ngx_http_enroll_basic(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er, ngx_array_t *users);
 void ngx_http_enroll_password(ngx_http_enroll_request_t *er);
@@ -384,6 +413,8 @@ ngx_int_t ngx_http_enroll_serial(ngx_pool_t *pool, ngx_str_t *text,
 
 char *ngx_http_enroll_ca_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+ngx_int_t ngx_http_enroll_ra_load(ngx_conf_t *cf, ngx_http_enroll_ca_t *ca);
+void ngx_http_enroll_ra_cleanup(ngx_http_enroll_ca_t *ca);
 char *ngx_http_enroll_profile_block(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_enroll_block(ngx_conf_t *cf, ngx_command_t *commands,

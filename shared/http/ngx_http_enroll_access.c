@@ -16,6 +16,10 @@
 #include <ngx_crypt.h>
 
 
+static ngx_http_enroll_ca_t *ngx_http_enroll_ca_of(
+    ngx_http_enroll_main_conf_t *emcf, X509 *x, X509 *issuer);
+
+
 /*
  * The certificate that nginx verified in the handshake, or in the one that
  * this session was resumed from: ENROLL_OK, and er->cert, er->renewal,
@@ -29,9 +33,7 @@ ngx_http_enroll_certificate(ngx_http_request_t *r,
 {
     SSL               *ssl;
     X509              *x, *issuer;
-    u_char             digest[EVP_MAX_MD_SIZE];
-    unsigned           n;
-    ngx_str_t          hex;
+    const char        *ocsp;
     STACK_OF(X509)    *chain;
     enroll_outcome_e   rc;
 
@@ -47,9 +49,13 @@ ngx_http_enroll_certificate(ngx_http_request_t *r,
 
     rc = ENROLL_CERT_NOT_VERIFIED;
 
-    /* a CA's own certificate is nobody's who enrols */
+    /*
+     * "error_page 495" brings clients here whom nginx refused, by OCSP perhaps.
+     * A CA's own certificate is nobody's who enrols.
+     */
 
     if (SSL_get_verify_result(ssl) != X509_V_OK
+        || ngx_ssl_ocsp_get_status(r->connection, &ocsp) != NGX_OK
         || X509_get_extension_flags(x) & EXFLAG_CA)
     {
         goto failed;
@@ -68,6 +74,9 @@ ngx_http_enroll_certificate(ngx_http_request_t *r,
 
     } else if (issuers == NULL || !enroll_issuer_find(issuers, x, issuer)) {
         goto failed;
+
+    } else {
+        er->cert_ca = ngx_http_enroll_ca_of(er->emcf, x, issuer);
     }
 
     /* kept connections and sessions outlive the handshake's look at these */
@@ -78,29 +87,12 @@ ngx_http_enroll_certificate(ngx_http_request_t *r,
         goto failed;
     }
 
-    rc = ENROLL_INTERNAL;
-
-    if (X509_digest(x, EVP_sha256(), digest, &n) != 1
-        || ngx_http_enroll_hex(er->pool, &hex, digest, n) != NGX_OK)
-    {
+    if (ngx_http_enroll_is(er, x) != NGX_OK) {
+        rc = ENROLL_INTERNAL;
         goto failed;
     }
 
-    er->requester.data = ngx_pnalloc(er->pool, sizeof("certificate:") - 1
-                                               + hex.len);
-    if (er->requester.data == NULL) {
-        goto failed;
-    }
-
-    er->requester.len = ngx_sprintf(er->requester.data, "certificate:%V", &hex)
-                        - er->requester.data;
-
-    ngx_http_enroll_text(er->pool, &er->identity,
-                         enroll_text_name(X509_get_subject_name(x)));
-
-    er->auth = NGX_HTTP_ENROLL_CERTIFICATE;
-    er->cert = x;
-
+    X509_free(x);
     ERR_clear_error();
 
     return ENROLL_OK;
@@ -112,6 +104,61 @@ failed:
     ERR_clear_error();
 
     return rc;
+}
+
+
+/* the CA of this configuration that issued x, or NULL */
+
+static ngx_http_enroll_ca_t *
+ngx_http_enroll_ca_of(ngx_http_enroll_main_conf_t *emcf, X509 *x,
+    X509 *issuer)
+{
+    ngx_uint_t              i;
+    ngx_http_enroll_ca_t  **ca;
+
+    ca = emcf->cas.elts;
+
+    for (i = 0; i < emcf->cas.nelts; i++) {
+        if (enroll_ca_issued(&ca[i]->pki, x, issuer)) {
+            return ca[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* the asker is whoever x was issued to */
+
+ngx_int_t
+ngx_http_enroll_is(ngx_http_enroll_request_t *er, X509 *x)
+{
+    u_char     digest[EVP_MAX_MD_SIZE];
+    unsigned   n;
+    ngx_str_t  hex;
+
+    if (X509_digest(x, EVP_sha256(), digest, &n) != 1
+        || ngx_http_enroll_hex(er->pool, &hex, digest, n) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    er->requester.data = ngx_pnalloc(er->pool, sizeof("certificate:") - 1
+                                               + hex.len);
+    if (er->requester.data == NULL || !X509_up_ref(x)) {
+        return NGX_ERROR;
+    }
+
+    er->requester.len = ngx_sprintf(er->requester.data, "certificate:%V", &hex)
+                        - er->requester.data;
+
+    ngx_http_enroll_text(er->pool, &er->identity,
+                         enroll_text_name(X509_get_subject_name(x)));
+
+    er->auth = NGX_HTTP_ENROLL_CERTIFICATE;
+    er->cert = x;
+
+    return NGX_OK;
 }
 
 
@@ -197,6 +244,10 @@ ngx_http_enroll_password(ngx_http_enroll_request_t *er)
 
     user = er->users->elts;
     er->result = ENROLL_BAD_PASSWORD;
+
+    if (er->abandoned) {
+        goto done;
+    }
 
     /* an unknown user costs as much time as a known one */
 

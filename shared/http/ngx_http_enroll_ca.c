@@ -56,6 +56,34 @@ static ngx_command_t  ngx_http_enroll_ca_commands[] = {
       offsetof(ngx_http_enroll_ca_t, next_certificate),
       NULL },
 
+    { ngx_string("ra_certificate"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_array_slot,
+      0,
+      offsetof(ngx_http_enroll_ca_t, ra_certificate),
+      NULL },
+
+    { ngx_string("ra_certificate_key"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_array_slot,
+      0,
+      offsetof(ngx_http_enroll_ca_t, ra_certificate_key),
+      NULL },
+
+    { ngx_string("ra_encryption_certificate"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_enroll_ca_t, ra_encryption_certificate),
+      NULL },
+
+    { ngx_string("ra_encryption_certificate_key"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      0,
+      offsetof(ngx_http_enroll_ca_t, ra_encryption_certificate_key),
+      NULL },
+
       ngx_null_command
 };
 
@@ -112,6 +140,8 @@ ngx_http_enroll_ca_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     *cap = ca;
     ca->name = value[1];
     ca->index = emcf->cas.nelts - 1;
+    ca->ra_certificate = NGX_CONF_UNSET_PTR;
+    ca->ra_certificate_key = NGX_CONF_UNSET_PTR;
 
     cln->handler = ngx_http_enroll_ca_cleanup;
     cln->data = ca;
@@ -184,7 +214,11 @@ ngx_http_enroll_ca_load(ngx_conf_t *cf, ngx_http_enroll_ca_t *ca)
         return NGX_CONF_ERROR;
     }
 
-    return NGX_CONF_OK;
+    ngx_conf_init_ptr_value(ca->ra_certificate, NULL);
+    ngx_conf_init_ptr_value(ca->ra_certificate_key, NULL);
+
+    return (ngx_http_enroll_ra_load(cf, ca) == NGX_OK) ? NGX_CONF_OK
+                                                       : NGX_CONF_ERROR;
 }
 
 
@@ -193,6 +227,7 @@ ngx_http_enroll_ca_cleanup(void *data)
 {
     ngx_http_enroll_ca_t *ca = data;
 
+    ngx_http_enroll_ra_cleanup(ca);
     enroll_ca_cleanup(&ca->pki);
 }
 

@@ -22,6 +22,7 @@ typedef struct {
 } ngx_http_enroll_pass_t;
 
 
+static size_t ngx_http_enroll_key_shown(const char *uri);
 static EVP_PKEY *ngx_http_enroll_key_store(ngx_conf_t *cf, const char *uri,
     ngx_str_t *password);
 static EVP_PKEY *ngx_http_enroll_key_engine(ngx_conf_t *cf, ngx_str_t *value);
@@ -41,6 +42,7 @@ ngx_http_enroll_key_load(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *file,
     char         *uri;
     EVP_PKEY     *pkey;
     ngx_str_t     key, *password;
+    const char   *reason;
     ngx_uint_t    i;
     ngx_array_t  *passwords;
 
@@ -73,7 +75,12 @@ ngx_http_enroll_key_load(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *file,
             return NULL;
         }
 
-        password = passwords->elts;
+        if (passwords->nelts == 0) {
+            passwords = NULL;
+
+        } else {
+            password = passwords->elts;
+        }
     }
 
     pkey = NULL;
@@ -89,16 +96,34 @@ ngx_http_enroll_key_load(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *file,
         }
     }
 
-    /* a PIN may stand behind the "?" of a URI */
+    /* no more of OpenSSL's words: they may quote the URI, with its PIN */
 
-    ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
-                  "cannot load private key \"%*s\"%s in %V:%ui",
-                  strcspn(uri, "?"), uri,
+    reason = ERR_reason_error_string(ERR_peek_last_error());
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "cannot load private key \"%*s\" (%s)%s in %V:%ui",
+                  ngx_http_enroll_key_shown(uri), uri,
+                  reason ? reason : "nothing there",
                   file->len ? ""
                       : " (an encrypted one needs \"password_file\")",
                   &cf->conf_file->file.name, cf->conf_file->line);
 
     return NULL;
+}
+
+
+/* as much of a URI as has no PIN */
+
+static size_t
+ngx_http_enroll_key_shown(const char *uri)
+{
+    char    *pin;
+    size_t   len;
+
+    len = strcspn(uri, "?");
+    pin = strstr(uri, "pin-");
+
+    return (pin && (size_t) (pin - uri) < len) ? (size_t) (pin - uri) : len;
 }
 
 
@@ -210,9 +235,9 @@ ngx_http_enroll_key_engine(ngx_conf_t *cf, ngx_str_t *value)
     ENGINE_free(engine);
 
     if (pkey == NULL) {
-        ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0,
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "cannot load key \"%*s\" of engine \"%s\" in %V:%ui",
-                      strcspn((char *) id, "?"), id, name,
+                      ngx_http_enroll_key_shown((char *) id), id, name,
                       &cf->conf_file->file.name, cf->conf_file->line);
     }
 

@@ -39,6 +39,13 @@ static ngx_conf_enum_t  ngx_http_enroll_reenroll[] = {
 };
 
 
+static ngx_conf_enum_t  ngx_http_enroll_reenroll_profile[] = {
+    { ngx_string("match"), 0 },
+    { ngx_string("any"), 1 },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_conf_post_t  ngx_http_enroll_validity_post = {
     ngx_http_enroll_profile_validity
 };
@@ -116,6 +123,13 @@ static ngx_command_t  ngx_http_enroll_profile_commands[] = {
       offsetof(ngx_http_enroll_profile_t, renew_copy),
       ngx_http_enroll_reenroll },
 
+    { ngx_string("reenroll_profile"),
+      NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      0,
+      offsetof(ngx_http_enroll_profile_t, renew_any),
+      ngx_http_enroll_reenroll_profile },
+
       ngx_null_command
 };
 
@@ -184,6 +198,7 @@ ngx_http_enroll_profile_create(ngx_conf_t *cf)
     profile->backdate = NGX_CONF_UNSET;
     profile->renew_before = NGX_CONF_UNSET;
     profile->renew_copy = NGX_CONF_UNSET_UINT;
+    profile->renew_any = NGX_CONF_UNSET_UINT;
     profile->san = NGX_CONF_UNSET_PTR;
     profile->subject = NGX_CONF_UNSET_PTR;
 
@@ -199,6 +214,7 @@ ngx_http_enroll_profile_init(ngx_conf_t *cf,
 {
     ngx_conf_init_value(profile->renew_before, 0);
     ngx_conf_init_uint_value(profile->renew_copy, 0);
+    ngx_conf_init_uint_value(profile->renew_any, 0);
     ngx_conf_init_ptr_value(profile->san, NULL);
     ngx_conf_init_ptr_value(profile->subject, NULL);
 

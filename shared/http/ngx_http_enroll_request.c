@@ -25,10 +25,14 @@ static ngx_int_t ngx_http_enroll_answer(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er);
 static void ngx_http_enroll_log(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er);
+static void ngx_http_enroll_log_serial(ngx_http_enroll_request_t *er);
 static void ngx_http_enroll_deadline(ngx_event_t *ev);
 static void ngx_http_enroll_detach(void *data);
 static void ngx_http_enroll_destroy(ngx_http_enroll_request_t *er);
 
+static ngx_int_t ngx_http_enroll_hash(ngx_http_enroll_request_t *er);
+static void ngx_http_enroll_hashed(ngx_http_enroll_request_t *er);
+static void ngx_http_enroll_unwait(ngx_http_enroll_request_t *er);
 static ngx_int_t ngx_http_enroll_step_password(ngx_http_enroll_request_t *er);
 static ngx_int_t ngx_http_enroll_step_decode(ngx_http_enroll_request_t *er);
 static ngx_int_t ngx_http_enroll_step_open(ngx_http_enroll_request_t *er);
@@ -47,10 +51,14 @@ static ngx_int_t  (*ngx_http_enroll_steps[])(ngx_http_enroll_request_t *er) = {
     ngx_http_enroll_step_password,
     ngx_http_enroll_identify,
     ngx_http_enroll_step_decode,
+    ngx_http_enroll_limit,
+    ngx_http_enroll_step_result,
     ngx_http_enroll_step_open,
     ngx_http_enroll_step_authorize,
     ngx_http_enroll_step_verify,
     ngx_http_enroll_step_check,
+    ngx_http_enroll_requester,
+    ngx_http_enroll_step_result,
     ngx_http_enroll_admit,
     ngx_http_enroll_step_result,       /* of admit */
     ngx_http_enroll_step_verify,       /* of what was stored, by poll */
@@ -60,11 +68,20 @@ static ngx_int_t  (*ngx_http_enroll_steps[])(ngx_http_enroll_request_t *er) = {
     ngx_http_enroll_record,
     ngx_http_enroll_step_result,
     ngx_http_enroll_step_done,
-    ngx_http_enroll_step_encode        /* of every outcome: the last */
+    ngx_http_enroll_step_encode,       /* of every outcome, */
+    ngx_http_enroll_step_result        /* and the last two */
 };
 
 #define NGX_HTTP_ENROLL_STEPS                                                 \
     (sizeof(ngx_http_enroll_steps) / sizeof(ngx_http_enroll_steps[0]))
+
+
+/* of this worker */
+
+static ngx_uint_t   ngx_http_enroll_hashing;
+static ngx_queue_t  ngx_http_enroll_hashes = {
+    &ngx_http_enroll_hashes, &ngx_http_enroll_hashes
+};
 
 
 ngx_http_enroll_request_t *
@@ -101,6 +118,7 @@ ngx_http_enroll_create(ngx_http_request_t *r,
     er->emcf = ngx_http_get_module_main_conf(r, ngx_http_enroll_module);
     er->elcf = ngx_http_get_module_loc_conf(r, ngx_http_enroll_module);
     er->outcome = ENROLL_CLIENT_GONE;
+    er->told = ENROLL_CLIENT_GONE;
     er->attached = 1;
 
     cln->handler = ngx_http_enroll_detach;
@@ -179,6 +197,8 @@ ngx_http_enroll_answer(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
     ngx_http_enroll_log(r, er);
 
     rc = er->protocol->answer(r, er);
+
+    er->told = er->outcome;
 
     return (rc == NGX_ERROR && !r->header_sent)
            ? NGX_HTTP_INTERNAL_SERVER_ERROR : rc;
@@ -259,6 +279,8 @@ ngx_http_enroll_run(ngx_http_enroll_request_t *er)
 
     er->busy = 0;
 
+    ngx_http_enroll_hashed(er);
+
     for ( ;; ) {
 
         if (er->request == NULL && er->issued == NULL) {
@@ -283,8 +305,8 @@ ngx_http_enroll_run(ngx_http_enroll_request_t *er)
             return;
         }
 
-        if (rc == NGX_DONE && er->step < NGX_HTTP_ENROLL_STEPS) {
-            er->step = NGX_HTTP_ENROLL_STEPS - 1;
+        if (rc == NGX_DONE) {
+            er->step = ngx_max(er->step, NGX_HTTP_ENROLL_STEPS - 2);
         }
     }
 
@@ -305,6 +327,12 @@ ngx_http_enroll_finish(ngx_http_enroll_request_t *er)
         ngx_http_enroll_release(er);
     }
 
+    if (er->fail_n && er->failures
+        && enroll_outcome(er->outcome)->class == ENROLL_CLASS_REFUSED)
+    {
+        ngx_http_enroll_failed(er);
+    }
+
     r = er->request;
 
     if (r) {
@@ -315,9 +343,32 @@ ngx_http_enroll_finish(ngx_http_enroll_request_t *er)
         return;
     }
 
+    if (er->recorded) {
+
+        /* issued all the same: a repeat will get it */
+
+        ngx_http_enroll_log_serial(er);
+    }
+
     if (!er->attached) {
         ngx_http_enroll_destroy(er);
     }
+}
+
+
+static void
+ngx_http_enroll_log_serial(ngx_http_enroll_request_t *er)
+{
+    ngx_str_t  serial;
+
+    if (ngx_http_enroll_serial(er->pool, &serial, er->issued) != NGX_OK) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "%V %V issued %V without an answer, CA \"%V\", "
+                  "identity \"%V\"", &er->protocol->name, &er->operation,
+                  &serial, &er->ca->name, &er->identity);
 }
 
 
@@ -330,13 +381,7 @@ ngx_http_enroll_deadline(ngx_event_t *ev)
 
     er = ev->data;
 
-    if (er->retry.timer_set) {
-
-        /* between two questions to the store nobody else will come back */
-
-        ngx_del_timer(&er->retry);
-        er->busy = 0;
-    }
+    ngx_http_enroll_unwait(er);
 
     r = er->request;
 
@@ -401,13 +446,30 @@ ngx_http_enroll_detach(void *data)
     er->request = NULL;
     er->attached = 0;
 
+    ngx_http_enroll_unwait(er);
+
+    if (!er->busy) {
+        ngx_http_enroll_destroy(er);
+    }
+}
+
+
+/* what waits for its turn, or to ask the store again, is in no other hands */
+
+static void
+ngx_http_enroll_unwait(ngx_http_enroll_request_t *er)
+{
+    er->abandoned = 1;
+
     if (er->retry.timer_set) {
         ngx_del_timer(&er->retry);
         er->busy = 0;
     }
 
-    if (!er->busy) {
-        ngx_http_enroll_destroy(er);
+    if (er->queued) {
+        ngx_queue_remove(&er->queue);
+        er->queued = 0;
+        er->busy = 0;
     }
 }
 
@@ -450,7 +512,68 @@ ngx_http_enroll_step_password(ngx_http_enroll_request_t *er)
         return NGX_OK;
     }
 
-    return ngx_http_enroll_job(er, ngx_http_enroll_password, 0);
+    if (ngx_http_enroll_hashing >= (ngx_uint_t) ngx_ncpu) {
+
+        /*
+         * Anybody may ask for a hash: those of strangers must not fill the
+         * queue that certificates are signed by
+         */
+
+        ngx_queue_insert_tail(&ngx_http_enroll_hashes, &er->queue);
+        er->queued = 1;
+
+        return NGX_AGAIN;
+    }
+
+    return ngx_http_enroll_hash(er);
+}
+
+
+static ngx_int_t
+ngx_http_enroll_hash(ngx_http_enroll_request_t *er)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_enroll_job(er, ngx_http_enroll_password, 0);
+
+    if (rc == NGX_AGAIN) {
+        ngx_http_enroll_hashing++;
+        er->hashing = 1;
+    }
+
+    return rc;
+}
+
+
+/* the next of those that wait, when one is done */
+
+static void
+ngx_http_enroll_hashed(ngx_http_enroll_request_t *er)
+{
+    ngx_queue_t                *q;
+    ngx_http_enroll_request_t  *next;
+
+    if (!er->hashing) {
+        return;
+    }
+
+    er->hashing = 0;
+    ngx_http_enroll_hashing--;
+
+    if (ngx_queue_empty(&ngx_http_enroll_hashes)) {
+        return;
+    }
+
+    q = ngx_queue_head(&ngx_http_enroll_hashes);
+    next = ngx_queue_data(q, ngx_http_enroll_request_t, queue);
+
+    ngx_queue_remove(q);
+    next->queued = 0;
+
+    if (ngx_http_enroll_hash(next) == NGX_DONE) {
+        next->result = next->outcome;
+        ngx_http_enroll_resume(next);
+    }
 }
 
 
@@ -506,6 +629,12 @@ ngx_http_enroll_step_authorize(ngx_http_enroll_request_t *er)
 
     if (rc == ENROLL_OK && er->protocol->authorize) {
         rc = er->protocol->authorize(er);
+    }
+
+    if (rc == ENROLL_OK && er->csr == NULL
+        && er->intent == NGX_HTTP_ENROLL_ISSUE)
+    {
+        rc = ENROLL_INTERNAL;
     }
 
     if (rc == ENROLL_OK && er->csr) {
@@ -570,6 +699,17 @@ ngx_http_enroll_step_check(ngx_http_enroll_request_t *er)
     er->checked = 1;
     profile = &er->profile->pki;
 
+    if (er->cert) {
+
+        /* it may have ended while the body came */
+
+        rc = enroll_cert_dates(er->cert, er->now);
+
+        if (rc != ENROLL_OK) {
+            goto done;
+        }
+    }
+
     if (er->renewal) {
 
         if (profile->renew_before
@@ -610,7 +750,9 @@ ngx_http_enroll_step_check(ngx_http_enroll_request_t *er)
         && er->elcf->names == NGX_HTTP_ENROLL_NAMES_IDENTITY
         && er->auth != NGX_HTTP_ENROLL_CHALLENGE)
     {
-        asker.user = er->user.data ? (char *) er->user.data : NULL;
+        /* where both were demanded, the certificate is who it is */
+
+        asker.user = er->cert ? NULL : (char *) er->user.data;
         asker.user_len = er->user.len;
         asker.cert = er->cert;
 
@@ -677,6 +819,7 @@ static ngx_int_t
 ngx_http_enroll_step_encode(ngx_http_enroll_request_t *er)
 {
     if (er->request == NULL || er->protocol->encode == NULL) {
+        er->result = ENROLL_OK;
         return NGX_OK;
     }
 

@@ -18,6 +18,12 @@
 #define NGX_HTTP_ENROLL_WAIT_MAX   320
 
 
+static void ngx_http_enroll_limited(void *data,
+    ngx_enroll_store_reply_t *reply);
+static ngx_int_t ngx_http_enroll_failures(ngx_http_enroll_request_t *er,
+    ngx_uint_t add, ngx_enroll_store_handler_pt handler, void *data);
+static void ngx_http_enroll_requested(void *data,
+    ngx_enroll_store_reply_t *reply);
 static ngx_int_t ngx_http_enroll_ask_admit(ngx_http_enroll_request_t *er);
 static ngx_int_t ngx_http_enroll_ask_poll(ngx_http_enroll_request_t *er);
 static ngx_msec_t ngx_http_enroll_lease_time(ngx_http_enroll_request_t *er);
@@ -44,12 +50,160 @@ static void ngx_http_enroll_released(void *data,
     ngx_enroll_store_reply_t *reply);
 
 
+/* whoever has failed too often is not listened to for a while */
+
+ngx_int_t
+ngx_http_enroll_limit(ngx_http_enroll_request_t *er)
+{
+    er->result = ENROLL_OK;
+
+    if (er->fail_n == 0 || er->failures == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_enroll_failures(er, 0, ngx_http_enroll_limited, er)
+        == NGX_OK)
+    {
+        return NGX_AGAIN;
+    }
+
+    er->outcome = ENROLL_STORE_DOWN;
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_enroll_limited(void *data, ngx_enroll_store_reply_t *reply)
+{
+    ngx_http_enroll_request_t *er = data;
+
+    switch (reply->result) {
+
+    case NGX_ENROLL_STORE_BELOW:
+        er->result = ENROLL_OK;
+        break;
+
+    case NGX_ENROLL_STORE_LIMITED:
+        er->result = ENROLL_TOO_MANY_FAILURES;
+
+        /* it counts the tries that are listened to */
+
+        er->fail_n = 0;
+        break;
+
+    default:
+        er->result = ENROLL_STORE_DOWN;
+        break;
+    }
+
+    ngx_http_enroll_resume(er);
+}
+
+
+/* nobody waits for the answer */
+
+void
+ngx_http_enroll_failed(ngx_http_enroll_request_t *er)
+{
+    (void) ngx_http_enroll_failures(er, 1, ngx_http_enroll_released, NULL);
+}
+
+
+static ngx_int_t
+ngx_http_enroll_failures(ngx_http_enroll_request_t *er, ngx_uint_t add,
+    ngx_enroll_store_handler_pt handler, void *data)
+{
+    ngx_uint_t                   i;
+    ngx_enroll_store_failures_t  failures;
+
+    ngx_memzero(&failures, sizeof(ngx_enroll_store_failures_t));
+
+    failures.ca = er->ca->name;
+    failures.window = er->failures_time;
+    failures.limit = er->failures;
+    failures.add = add;
+    failures.nkeys = er->fail_n;
+
+    for (i = 0; i < er->fail_n; i++) {
+        failures.keys[i] = er->fail_keys[i];
+    }
+
+    return ngx_enroll_store_failures(er->emcf->redis, &failures, handler,
+                                     data);
+}
+
+
+/* a client of another CA of ours: that one's records know of it */
+
+ngx_int_t
+ngx_http_enroll_requester(ngx_http_enroll_request_t *er)
+{
+    ngx_int_t  rc;
+    ngx_str_t  serial;
+
+    er->result = ENROLL_OK;
+
+    if (er->cert_ca == NULL) {
+        return NGX_OK;
+    }
+
+    rc = ngx_http_enroll_serial(er->pool, &serial, er->cert);
+
+    if (rc == NGX_OK) {
+        rc = ngx_enroll_store_lookup(er->emcf->redis, &er->cert_ca->name,
+                                     &serial, ngx_http_enroll_requested, er);
+    }
+
+    if (rc == NGX_OK) {
+        return NGX_AGAIN;
+    }
+
+    er->outcome = (rc == NGX_DECLINED) ? ENROLL_STORE_DOWN : ENROLL_INTERNAL;
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_enroll_requested(void *data, ngx_enroll_store_reply_t *reply)
+{
+    ngx_http_enroll_request_t *er = data;
+
+    switch (reply->result) {
+
+    case NGX_ENROLL_STORE_FOUND:
+        er->result = (reply->status.len == sizeof("valid") - 1
+                      && ngx_strncmp(reply->status.data, "valid",
+                                     sizeof("valid") - 1)
+                         == 0)
+                     ? ENROLL_OK : ENROLL_CERT_REVOKED;
+        break;
+
+    case NGX_ENROLL_STORE_UNKNOWN:
+        er->result = er->unrecorded ? ENROLL_OK : ENROLL_CERT_UNRECORDED;
+        break;
+
+    default:
+        er->result = ENROLL_STORE_DOWN;
+        break;
+    }
+
+    ngx_http_enroll_resume(er);
+}
+
+
 /* asks the store for what the request wants */
 
 ngx_int_t
 ngx_http_enroll_admit(ngx_http_enroll_request_t *er)
 {
     ngx_int_t  rc;
+
+    if (er->ask) {
+        rc = er->ask(er);
+        goto asked;
+    }
 
     switch (er->intent) {
 
@@ -59,7 +213,7 @@ ngx_http_enroll_admit(ngx_http_enroll_request_t *er)
 
     case NGX_HTTP_ENROLL_LOOKUP:
         rc = ngx_enroll_store_lookup(er->emcf->redis, &er->ca->name,
-                                     &er->serial, ngx_http_enroll_admitted,
+                                     &er->number, ngx_http_enroll_admitted,
                                      er);
         break;
 
@@ -67,6 +221,8 @@ ngx_http_enroll_admit(ngx_http_enroll_request_t *er)
         rc = ngx_http_enroll_ask_admit(er);
         break;
     }
+
+asked:
 
     if (rc == NGX_OK) {
         return NGX_AGAIN;
@@ -103,12 +259,15 @@ ngx_http_enroll_ask_admit(ngx_http_enroll_request_t *er)
     admit.lease = er->lease;
     admit.lease_time = ngx_http_enroll_lease_time(er);
     admit.unrecorded = er->unrecorded;
-    admit.profile = er->profile->name;
     admit.address = er->request->connection->addr_text;
 
     admit.nonce = er->nonce;
     admit.nonce_time = er->repeat + admit.lease_time;
     admit.challenge = er->challenge;
+
+    if (!er->renewal || !er->profile->renew_any) {
+        admit.profile = er->profile->name;
+    }
 
     if (er->renewal) {
         if (ngx_http_enroll_serial(er->pool, &admit.serial, er->cert)
@@ -342,6 +501,9 @@ ngx_http_enroll_store_outcome(ngx_enroll_store_e result)
     case NGX_ENROLL_STORE_UNRECORDED:
         return ENROLL_CERT_UNRECORDED;
 
+    case NGX_ENROLL_STORE_PROFILE:
+        return ENROLL_RENEWAL_PROFILE;
+
     case NGX_ENROLL_STORE_REPLAYED:
         return ENROLL_REPLAYED;
 
@@ -538,6 +700,14 @@ ngx_http_enroll_record(ngx_http_enroll_request_t *er)
     record.renewal = er->renewal;
     record.not_before = ngx_http_enroll_time(X509_get0_notBefore(er->issued));
     record.not_after = ngx_http_enroll_time(X509_get0_notAfter(er->issued));
+
+    /* a certificate that has ended is of no use to whoever lost it */
+
+    if (record.repeat
+        && (time_t) (record.repeat / 1000) > record.not_after - er->now)
+    {
+        record.repeat = ngx_max(record.not_after - er->now, 1) * 1000;
+    }
 
     record.key.data = (u_char *) text;
     record.key.len = enroll_key_text(&er->csr->key, text);

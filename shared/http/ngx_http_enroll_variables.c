@@ -157,7 +157,7 @@ ngx_http_enroll_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     }
 
     var = (ngx_http_enroll_var_e) data;
-    outcome = enroll_outcome(er->outcome);
+    outcome = enroll_outcome(er->told);
 
     ngx_str_null(&text);
 
@@ -239,7 +239,7 @@ ngx_http_enroll_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 static ngx_uint_t
 ngx_http_enroll_ours(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
 {
-    return er->outcome != ENROLL_CLIENT_GONE
+    return er->told != ENROLL_CLIENT_GONE
            || r->headers_out.status == NGX_HTTP_CLIENT_CLOSED_REQUEST;
 }
 

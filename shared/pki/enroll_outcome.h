@@ -183,6 +183,9 @@ typedef enum {
     X(RENEWAL_ISSUER, REFUSED, 403, ENROLL_BAD_CERT_ID,                       \
       ENROLL_CMC_BAD_CERT_ID, "renewal_issuer",                               \
       "Only a certificate of this authority can be renewed.")                 \
+    X(RENEWAL_PROFILE, REFUSED, 403, ENROLL_BAD_CERT_ID,                      \
+      ENROLL_CMC_BAD_CERT_ID, "renewal_profile",                              \
+      "The certificate to renew is of another profile.")                      \
     X(RENEWAL_EARLY, REFUSED, 403, ENROLL_BAD_CERT_ID,                        \
       ENROLL_CMC_BAD_CERT_ID, "renewal_too_early",                            \
       "It is too early to renew the certificate.")                            \
@@ -246,12 +249,47 @@ typedef enum {
     X(KEY_MISMATCH,  REFUSED, 400, ENROLL_BAD_REQUEST,                        \
       ENROLL_CMC_POP_FAILED, "key_mismatch",                                  \
       "The message is not signed with the key of the request.")               \
+    X(SCEP_OPERATION, REFUSED, 400, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,      \
+      "unknown_scep_operation",                                               \
+      "The operation is missing or none of SCEP.")                            \
+    X(NO_NEXT_CA,    REFUSED, 404, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,       \
+      "no_next_ca", "There is no next certificate of this authority.")        \
     X(NO_CRL,        REFUSED, 404, ENROLL_BAD_REQUEST,                        \
       ENROLL_CMC_BAD_REQUEST, "no_crl",                                       \
       "This authority does not hand out CRLs by SCEP.")                       \
     X(TOO_MANY_FAILURES, REFUSED, 403, ENROLL_BAD_REQUEST,                    \
       ENROLL_CMC_TRY_LATER, "too_many_failures",                              \
       "Too many requests of this client failed, try again later.")            \
+                                                                              \
+    /* the API */                                                             \
+                                                                              \
+    X(MINTED,        DONE, 201, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,          \
+      "minted", "The challenge is minted.")                                   \
+    X(DELETED,       DONE, 200, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,          \
+      "deleted", "The challenge is deleted.")                                 \
+    X(DECIDED,       DONE, 200, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,          \
+      "decided", "The request is decided.")                                   \
+    X(ADDRESS_NOT_ALLOWED, REFUSED, 403, ENROLL_NO_FAILINFO,                  \
+      ENROLL_CMC_NONE, "address_not_allowed",                                 \
+      "Access is not allowed from this address.")                             \
+    X(CROSS_ORIGIN,  REFUSED, 403, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,       \
+      "cross_origin", "The request was made by a page of another origin.")    \
+    X(JSON_REQUIRED, REFUSED, 415, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,       \
+      "json_required", "The Content-Type must be application/json.")          \
+    X(BAD_JSON,      REFUSED, 400, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,       \
+      "malformed_json",                                                       \
+      "The request body is not a JSON object of strings and numbers.")        \
+    X(BAD_MEMBER,    REFUSED, 400, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,       \
+      "bad_member",                                                           \
+      "A member of the JSON object is unknown, repeated, missing or has a "   \
+      "value that is not accepted.")                                          \
+    X(NO_ENTRY,      REFUSED, 404, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,       \
+      "no_such_entry", "There is no such challenge or request, any more.")    \
+    X(DECIDED_OTHERWISE, REFUSED, 409, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,   \
+      "decided_otherwise", "The request was decided otherwise before.")       \
+    X(CHALLENGES_FULL, REFUSED, 429, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,     \
+      "too_many_challenges",                                                  \
+      "There are too many challenges that are not used, try again later.")    \
                                                                               \
     /* ours */                                                                \
                                                                               \

@@ -52,7 +52,7 @@
     "            size = size + #entry\n"                                      \
     "            n = n + 1\n"                                                 \
     "\n"                                                                      \
-    "            if n > most or size > 500000 then\n"                         \
+    "            if n > most or size > 200000 then\n"                         \
     "                break\n"                                                 \
     "            end\n"                                                       \
     "\n"                                                                      \

@@ -35,6 +35,7 @@ typedef enum {
     NGX_ENROLL_STORE_DONE,        /* admit, poll: here is the certificate */
     NGX_ENROLL_STORE_REVOKED,     /* admit: the requester's certificate is */
     NGX_ENROLL_STORE_UNRECORDED,  /* admit: it is not known */
+    NGX_ENROLL_STORE_PROFILE,     /* admit: it is of another profile */
     NGX_ENROLL_STORE_RECORDED,    /* record: it is safe to give out */
     NGX_ENROLL_STORE_LOST,        /* record, release: the lease is not yours */
     NGX_ENROLL_STORE_RELEASED,    /* release */
@@ -136,7 +137,8 @@ typedef struct {
     ngx_str_t            san;
     ngx_str_t            key;          /* "ec:P-256" */
     ngx_str_t            key_digest;   /* hex */
-    ngx_str_t            profile;
+    ngx_str_t            profile;      /* empty: that of the requester's
+                                          certificate may be any */
     ngx_str_t            address;      /* where it comes from */
 } ngx_enroll_store_admit_t;
 

@@ -51,6 +51,7 @@ static ngx_enroll_store_word_t  ngx_enroll_store_words[] = {
     { ngx_string("done"), NGX_ENROLL_STORE_DONE },
     { ngx_string("revoked"), NGX_ENROLL_STORE_REVOKED },
     { ngx_string("unrecorded"), NGX_ENROLL_STORE_UNRECORDED },
+    { ngx_string("other profile"), NGX_ENROLL_STORE_PROFILE },
     { ngx_string("recorded"), NGX_ENROLL_STORE_RECORDED },
     { ngx_string("lost"), NGX_ENROLL_STORE_LOST },
     { ngx_string("released"), NGX_ENROLL_STORE_RELEASED },

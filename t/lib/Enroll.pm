@@ -607,6 +607,18 @@ EXT
     return $self->dir("$name.crt");
 }
 
+# the certificate of a registration authority, NAME.crt
+sub ra {
+    my ($self, $name, $issuer, %o) = @_;
+    return $self->cert($name, days => 365, subject => "/O=Example/CN=$name",
+        key => 'rsa:2048', %o, issuer => $issuer, ext => $o{ext} // <<"EXT");
+basicConstraints=critical,CA:FALSE
+keyUsage=critical,digitalSignature,keyEncipherment
+subjectKeyIdentifier=hash
+authorityKeyIdentifier=keyid
+EXT
+}
+
 # a client's certificate by a CA that is not under test
 sub client {
     my ($self, $name, $issuer, %o) = @_;

@@ -1,0 +1,62 @@
+
+/*
+ * Copyright (C) The nginx-enroll authors
+ */
+
+
+#ifndef _NGX_HTTP_SCEP_H_INCLUDED_
+#define _NGX_HTTP_SCEP_H_INCLUDED_
+
+
+#include "ngx_http_enroll.h"
+
+
+#define NGX_HTTP_SCEP_CHALLENGE_OFF       0
+#define NGX_HTTP_SCEP_CHALLENGE_STATIC    1
+#define NGX_HTTP_SCEP_CHALLENGE_ONE_TIME  2
+
+#define NGX_HTTP_SCEP_CERTS_RA            0
+#define NGX_HTTP_SCEP_CERTS_ISSUER        1
+#define NGX_HTTP_SCEP_CERTS_CHAIN         2
+
+
+typedef struct {
+    ngx_str_t                    *next_ca;    /* by the index of the CA: the
+                                                 answer to GetNextCACert */
+} ngx_http_scep_main_conf_t;
+
+
+typedef struct {
+    ngx_http_enroll_endpoint_t    endpoint;
+    ngx_uint_t                    ca_certs;
+    ngx_uint_t                    challenge;
+    u_char                        secret[ENROLL_DIGEST_LEN];  /* its digest */
+    ngx_uint_t                    legacy;         /* shifted, see below */
+    ngx_flag_t                    unrecorded;
+    ngx_flag_t                    chain;
+    ngx_msec_t                    repeat;
+    ngx_uint_t                    failures;       /* 0: any number */
+    ngx_msec_t                    failures_time;
+    STACK_OF(X509)               *readers;
+} ngx_http_scep_loc_conf_t;
+
+
+/* the lowest bit of a bitmask in a configuration is nginx's own */
+
+#define ngx_http_scep_legacy_bits(conf)  ((unsigned) (conf)->legacy >> 1)
+
+
+ngx_int_t ngx_http_scep_handler(ngx_http_request_t *r);
+
+
+extern const ngx_http_enroll_protocol_t  ngx_http_scep_protocol;
+
+extern ngx_str_t  ngx_http_scep_get_ca_caps;
+extern ngx_str_t  ngx_http_scep_get_ca_cert;
+extern ngx_str_t  ngx_http_scep_get_next_ca_cert;
+extern ngx_str_t  ngx_http_scep_pki_operation;
+
+extern ngx_module_t  ngx_http_scep_module;
+
+
+#endif /* _NGX_HTTP_SCEP_H_INCLUDED_ */

@@ -1,0 +1,136 @@
+
+/*
+ * Copyright (C) The nginx-enroll authors
+ */
+
+
+/*
+ * The operations of SCEP (RFC 8894, section 4), and what a CA says of itself.
+ */
+
+
+#include "ngx_http_scep.h"
+
+
+static ngx_int_t ngx_http_scep_operation(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er);
+
+
+ngx_str_t  ngx_http_scep_get_ca_caps = ngx_string("GetCACaps");
+ngx_str_t  ngx_http_scep_get_ca_cert = ngx_string("GetCACert");
+ngx_str_t  ngx_http_scep_get_next_ca_cert = ngx_string("GetNextCACert");
+ngx_str_t  ngx_http_scep_pki_operation = ngx_string("PKIOperation");
+
+
+ngx_int_t
+ngx_http_scep_handler(ngx_http_request_t *r)
+{
+    enroll_outcome_e            rc;
+    ngx_http_scep_loc_conf_t   *sclcf;
+    ngx_http_scep_main_conf_t  *smcf;
+    ngx_http_enroll_request_t  *er;
+
+    if (r != r->main) {
+        return NGX_HTTP_NOT_FOUND;
+    }
+
+    sclcf = ngx_http_get_module_loc_conf(r, ngx_http_scep_module);
+
+    er = ngx_http_enroll_create(r, &ngx_http_scep_protocol, &sclcf->endpoint);
+    if (er == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_enroll_find(r, er);
+
+    if (rc != ENROLL_OK) {
+        return ngx_http_enroll_end(r, er, rc);
+    }
+
+    if (er->ca->ra.sign_key == NULL) {
+
+        /* named by a variable: "nginx -t" could not know */
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "CA \"%V\" has no RSA key and no \"ra_certificate\"",
+                      &er->ca->name);
+        return ngx_http_enroll_end(r, er, ENROLL_NO_CA);
+    }
+
+    if (ngx_http_scep_operation(r, er) != NGX_OK) {
+        return ngx_http_enroll_end(r, er, ENROLL_SCEP_OPERATION);
+    }
+
+    if (er->operation.data == ngx_http_scep_pki_operation.data) {
+
+        if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_POST))) {
+            return ngx_http_enroll_end(r, er, ENROLL_METHOD);
+        }
+
+        if (r->headers_in.content_length_n > (off_t) er->elcf->max_body_size) {
+            return ngx_http_enroll_end(r, er, ENROLL_TOO_LARGE);
+        }
+
+        er->repeat = sclcf->repeat;
+        er->unrecorded = sclcf->unrecorded;
+        er->failures = sclcf->failures;
+        er->failures_time = sclcf->failures_time;
+
+        return ngx_http_enroll_start(r, er);
+    }
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        return ngx_http_enroll_end(r, er, ENROLL_METHOD);
+    }
+
+    smcf = ngx_http_get_module_main_conf(r, ngx_http_scep_module);
+
+    if (er->operation.data == ngx_http_scep_get_next_ca_cert.data
+        && smcf->next_ca[er->ca->index].len == 0)
+    {
+        return ngx_http_enroll_end(r, er, ENROLL_NO_NEXT_CA);
+    }
+
+    return ngx_http_enroll_end(r, er, ENROLL_SERVED);
+}
+
+
+/* RFC 8894, section 4.1; a POST without a word is a PKIOperation */
+
+static ngx_int_t
+ngx_http_scep_operation(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
+{
+    ngx_str_t    value;
+    ngx_uint_t   i;
+
+    static ngx_str_t  *operations[] = {
+        &ngx_http_scep_get_ca_caps,
+        &ngx_http_scep_get_ca_cert,
+        &ngx_http_scep_get_next_ca_cert,
+        &ngx_http_scep_pki_operation
+    };
+
+    if (ngx_http_arg(r, (u_char *) "operation", sizeof("operation") - 1,
+                     &value)
+        != NGX_OK)
+    {
+        if (r->method == NGX_HTTP_POST) {
+            er->operation = ngx_http_scep_pki_operation;
+            return NGX_OK;
+        }
+
+        return NGX_DECLINED;
+    }
+
+    for (i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
+
+        if (operations[i]->len == value.len
+            && ngx_strncmp(operations[i]->data, value.data, value.len) == 0)
+        {
+            er->operation = *operations[i];
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
