@@ -88,7 +88,7 @@ enroll_bag_fill(PKCS7 *p7, const STACK_OF(X509) *certs, int unique)
         x = sk_X509_value(certs, i);
 
         if (unique
-            && last != NULL
+            && last
             && enroll_bag_cmp((const X509 *const *) &last,
                               (const X509 *const *) &x)
                == 0)

@@ -80,10 +80,10 @@ enroll_ca_error(char error[ENROLL_ERROR_TEXT], const X509 *x, const char *fmt,
 
     n = 0;
 
-    if (x != NULL) {
+    if (x) {
         name = enroll_text_name(X509_get_subject_name(x));
         n = snprintf(error, ENROLL_ERROR_TEXT, "\"%.128s\": ",
-                     name != NULL ? name : "");
+                     name ? name : "");
         OPENSSL_free(name);
     }
 
@@ -102,7 +102,7 @@ enroll_ca_reason(void)
 
     reason = ERR_reason_error_string(ERR_peek_last_error());
 
-    return reason != NULL ? reason : "no reason given";
+    return reason ? reason : "no reason given";
 }
 
 
@@ -269,7 +269,7 @@ enroll_ca_check_chain(const enroll_ca_t *ca, time_t now,
         name = enroll_text_name(X509_get_issuer_name(x));
         enroll_ca_error(error, x, "the chain ends here, but the issuer "
                         "\"%.128s\" is missing: append it to the file",
-                        name != NULL ? name : "");
+                        name ? name : "");
         OPENSSL_free(name);
         return 0;
     }
@@ -334,7 +334,7 @@ enroll_ca_check_dates(X509 *x, time_t now, char error[ENROLL_ERROR_TEXT])
     text[0] = '\0';
 
     bio = BIO_new(BIO_s_mem());
-    if (bio != NULL) {
+    if (bio) {
         if (ASN1_TIME_print(bio, date) == 1) {
             (void) BIO_gets(bio, text, sizeof(text));
         }
@@ -363,8 +363,8 @@ enroll_ca_check_link(X509 *x, X509 *issuer, char error[ENROLL_ERROR_TEXT])
         of = enroll_text_name(X509_get_issuer_name(x));
         next = enroll_text_name(X509_get_subject_name(issuer));
         enroll_ca_error(error, x, "the next certificate must be its issuer "
-                        "\"%.96s\", not \"%.96s\"", of != NULL ? of : "",
-                        next != NULL ? next : "");
+                        "\"%.96s\", not \"%.96s\"", of ? of : "",
+                        next ? next : "");
         OPENSSL_free(of);
         OPENSSL_free(next);
         return 0;
@@ -378,7 +378,7 @@ enroll_ca_check_link(X509 *x, X509 *issuer, char error[ENROLL_ERROR_TEXT])
 
     of = enroll_text_name(X509_get_subject_name(issuer));
     enroll_ca_error(error, x, "the certificate was not issued by the "
-                    "\"%.128s\" in this file: %s", of != NULL ? of : "",
+                    "\"%.128s\" in this file: %s", of ? of : "",
                     rc == X509_V_OK ? "its signature does not verify"
                                     : X509_verify_cert_error_string(rc));
     OPENSSL_free(of);
@@ -431,7 +431,7 @@ enroll_ca_key_kind(enroll_ca_t *ca, char error[ENROLL_ERROR_TEXT])
         (void) EVP_PKEY_get_group_name(key, group, sizeof(group), NULL);
     }
 
-    for (kind = enroll_ca_keys; kind->type != NULL; kind++) {
+    for (kind = enroll_ca_keys; kind->type; kind++) {
 
         if (EVP_PKEY_is_a(key, kind->type)
             && (kind->group == NULL || strcmp(group, kind->group) == 0))
@@ -454,7 +454,7 @@ enroll_ca_key_kind(enroll_ca_t *ca, char error[ENROLL_ERROR_TEXT])
         return 0;
     }
 
-    ca->digest = kind->digest != NULL ? kind->digest() : NULL;
+    ca->digest = kind->digest ? kind->digest() : NULL;
     ca->cheap = (kind->cheap && !ca->remote);
 
     return 1;
@@ -484,7 +484,7 @@ enroll_ca_make_aki(enroll_ca_t *ca)
 
     skid = X509_get0_subject_key_id(x);
 
-    if (skid != NULL) {
+    if (skid) {
         akid->keyid = ASN1_OCTET_STRING_dup(skid);
 
     } else {
@@ -497,7 +497,7 @@ enroll_ca_make_aki(enroll_ca_t *ca)
         {
             akid->keyid = ASN1_OCTET_STRING_new();
 
-            if (akid->keyid != NULL
+            if (akid->keyid
                 && !ASN1_OCTET_STRING_set(akid->keyid, md, ENROLL_KEYID_LEN))
             {
                 ASN1_OCTET_STRING_free(akid->keyid);
@@ -506,7 +506,7 @@ enroll_ca_make_aki(enroll_ca_t *ca)
         }
     }
 
-    if (akid->keyid != NULL) {
+    if (akid->keyid) {
         X509_EXTENSION_free(ca->aki);
         ca->aki = X509V3_EXT_i2d(NID_authority_key_identifier, 0, akid);
     }
@@ -615,7 +615,7 @@ enroll_ca_is_issuer(X509 *issuer, X509 *x, const X509 *hint)
         return 0;
     }
 
-    if (hint != NULL && X509_cmp(hint, issuer) == 0) {
+    if (hint && X509_cmp(hint, issuer) == 0) {
         return 1;
     }
 
@@ -650,7 +650,7 @@ enroll_ca_issued(const enroll_ca_t *ca, X509 *x, const X509 *hint)
 
     issuer = sk_X509_value(ca->chain, 0);
 
-    if (issuer != NULL && enroll_ca_is_issuer(issuer, x, hint)) {
+    if (issuer && enroll_ca_is_issuer(issuer, x, hint)) {
         return issuer;
     }
 

@@ -74,7 +74,7 @@ enroll_csrattrs_add(enroll_csrattrs_t *attrs, const char *word, size_t len)
     ASN1_TYPE   *element;
     const char  *error;
 
-    if (len == 0 || len >= sizeof(text) || memchr(word, '\0', len) != NULL) {
+    if (len == 0 || len >= sizeof(text) || memchr(word, '\0', len)) {
         return "it is neither an attribute, nor an OID, nor a key type";
     }
 
@@ -82,7 +82,7 @@ enroll_csrattrs_add(enroll_csrattrs_t *attrs, const char *word, size_t len)
     text[len] = '\0';
 
     error = enroll_csrattrs_word(text, &element);
-    if (error != NULL) {
+    if (error) {
         ERR_clear_error();
         return error;
     }
@@ -142,7 +142,7 @@ enroll_csrattrs_word(const char *word, ASN1_TYPE **element)
         }
     }
 
-    return *element != NULL ? NULL : "out of memory";
+    return *element ? NULL : "out of memory";
 }
 
 

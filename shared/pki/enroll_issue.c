@@ -50,7 +50,7 @@ enroll_issue(const enroll_ca_t *ca, const enroll_profile_t *profile,
 
     digest = ca->digest;
 
-    if (digest != NULL && profile->digest != NULL) {
+    if (digest && profile->digest) {
         digest = profile->digest;
     }
 
@@ -209,10 +209,10 @@ enroll_issue_key(X509 *x, const enroll_csr_t *csr)
 static int
 enroll_issue_skid(X509 *x, const enroll_csr_t *csr)
 {
-    int                rc;
-    X509_EXTENSION    *ext;
-    unsigned char      value[2 + EVP_MAX_MD_SIZE];
-    ASN1_OCTET_STRING *string;
+    int                 rc;
+    X509_EXTENSION     *ext;
+    unsigned char       value[2 + EVP_MAX_MD_SIZE];
+    ASN1_OCTET_STRING  *string;
 
     if (EVP_Digest(csr->spki_bits, csr->spki_bits_len, value + 2, NULL,
                    EVP_sha256(), NULL)
@@ -237,7 +237,7 @@ enroll_issue_skid(X509 *x, const enroll_csr_t *csr)
                                            0, string);
     }
 
-    if (ext != NULL) {
+    if (ext) {
         rc = X509_add_ext(x, ext, -1);
     }
 

@@ -505,7 +505,7 @@ enroll_names_permitted(const enroll_names_t *names,
     has.subject = NULL;
     has.san = NULL;
 
-    if (asker->cert != NULL) {
+    if (asker->cert) {
         has.subject = X509_get_subject_name(asker->cert);
 
         if (!enroll_names_cert_san(asker->cert, &has.san)) {
@@ -515,11 +515,11 @@ enroll_names_permitted(const enroll_names_t *names,
 
     rc = 0;
 
-    if (names->san != NULL) {
+    if (names->san) {
         san = X509V3_EXT_d2i(names->san);
     }
 
-    if (names->san == NULL || san != NULL) {
+    if (names->san == NULL || san) {
         rc = enroll_names_all_permitted(names, san, &has);
     }
 
@@ -617,7 +617,7 @@ enroll_names_attribute_permitted(const enroll_names_asker_t *has,
     enroll_san_text_t  san;
     X509_NAME_ENTRY   *entry;
 
-    if (has->asker->user != NULL
+    if (has->asker->user
         && has->asker->user_len == len
         && memcmp(has->asker->user, value, len) == 0)
     {
@@ -679,7 +679,7 @@ enroll_names_san_permitted(const enroll_names_asker_t *has,
 
     enroll_san_text(name, &text);
 
-    if (has->asker->user != NULL
+    if (has->asker->user
         && enroll_san_text_is(&text, has->asker->user, has->asker->user_len))
     {
         return 1;
@@ -733,13 +733,13 @@ enroll_names_digest(const enroll_names_t *names, unsigned char *digest)
     ctx = EVP_MD_CTX_new();
     subject = i2d_X509_NAME(names->subject, &subject_der);
 
-    if (names->san != NULL) {
+    if (names->san) {
         san = i2d_X509_EXTENSION(names->san, &san_der);
     }
 
     /* DER tells its own length: no separator is needed */
 
-    if (ctx != NULL
+    if (ctx
         && subject > 0
         && san >= 0
         && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1

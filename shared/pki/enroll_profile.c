@@ -99,7 +99,7 @@ enroll_profile_defaults(enroll_profile_t *profile)
         return 0;
     }
 
-    if (profile->basic != NULL) {
+    if (profile->basic) {
         return 1;
     }
 
@@ -131,15 +131,15 @@ enroll_profile_default_keys(enroll_key_rules_t *keys)
         "ml-dsa-44", "ml-dsa-65", "ml-dsa-87", NULL
     };
 
-    for (word = words; *word != NULL; word++) {
-        if (enroll_key_rules_add(keys, *word, strlen(*word)) != NULL) {
+    for (word = words; *word; word++) {
+        if (enroll_key_rules_add(keys, *word, strlen(*word))) {
             return 0;
         }
     }
 
     /* OpenSSL has ML-DSA since 3.5; where it has not, these add nothing */
 
-    for (word = newer; *word != NULL; word++) {
+    for (word = newer; *word; word++) {
         (void) enroll_key_rules_add(keys, *word, strlen(*word));
     }
 
@@ -180,7 +180,7 @@ enroll_profile_key_usage(enroll_profile_t *profile, const char *const *words,
             return "keyCertSign and cRLSign are for CAs only";
         }
 
-        for (k = 0; enroll_profile_usages[k].word != NULL; k++) {
+        for (k = 0; enroll_profile_usages[k].word; k++) {
             if (strcmp(words[i], enroll_profile_usages[k].word) == 0) {
                 break;
             }
@@ -234,8 +234,8 @@ enroll_profile_key_usage(enroll_profile_t *profile, const char *const *words,
 static int
 enroll_profile_key_usage_make(X509_EXTENSION **ext, unsigned bits)
 {
-    int              i;
-    ASN1_BIT_STRING *string;
+    int               i;
+    ASN1_BIT_STRING  *string;
 
     X509_EXTENSION_free(*ext);
     *ext = NULL;
@@ -327,7 +327,7 @@ failed:
     ASN1_OBJECT_free(object);
     sk_ASN1_OBJECT_pop_free(usage, ASN1_OBJECT_free);
 
-    if (error != NULL) {
+    if (error) {
         ERR_clear_error();
     }
 

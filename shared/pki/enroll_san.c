@@ -58,7 +58,7 @@ enroll_san_kind(const char *word, size_t len)
 {
     size_t  i;
 
-    for (i = 0; enroll_san_kinds[i].word != NULL; i++) {
+    for (i = 0; enroll_san_kinds[i].word; i++) {
 
         if (strlen(enroll_san_kinds[i].word) == len
             && memcmp(enroll_san_kinds[i].word, word, len) == 0)
@@ -326,8 +326,7 @@ enroll_san_uri(const unsigned char *p, size_t len)
     }
 
     for (i = 0; i < len; i++) {
-        if (p[i] <= ' ' || p[i] >= 0x7f || strchr("\"<>\\^`{|}", p[i]) != NULL)
-        {
+        if (p[i] <= ' ' || p[i] >= 0x7f || strchr("\"<>\\^`{|}", p[i])) {
             return 0;
         }
     }
@@ -456,9 +455,9 @@ enroll_san_make_upn(const char *value, size_t len)
     string = ASN1_UTF8STRING_new();
     object = OBJ_nid2obj(NID_ms_upn);
 
-    if (name != NULL
-        && type != NULL
-        && string != NULL
+    if (name
+        && type
+        && string
         && ASN1_STRING_set(string, value, (int) len))
     {
         ASN1_TYPE_set(type, V_ASN1_UTF8STRING, string);
@@ -562,7 +561,7 @@ enroll_san_equal_email(const ASN1_STRING *a, const ASN1_STRING *b)
     }
 
     at = memchr(p, '@', len);
-    local = at != NULL ? (size_t) (at - p) : len;
+    local = at ? (size_t) (at - p) : len;
 
     return memcmp(p, q, local) == 0
            && enroll_san_same(p + local, q + local, len - local);
@@ -622,7 +621,7 @@ enroll_san_text(const GENERAL_NAME *name, enroll_san_text_t *text)
                                    sizeof(text->room));
         }
 
-        if (text->data != NULL) {
+        if (text->data) {
             text->len = strlen(text->data);
         }
 
@@ -632,7 +631,7 @@ enroll_san_text(const GENERAL_NAME *name, enroll_san_text_t *text)
         return;
     }
 
-    if (string != NULL) {
+    if (string) {
         text->data = (const char *) ASN1_STRING_get0_data(string);
         text->len = (size_t) ASN1_STRING_length(string);
     }

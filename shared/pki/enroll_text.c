@@ -117,7 +117,7 @@ enroll_text_add(enroll_text_t *text, const unsigned char *p, size_t len,
 
         n = enroll_text_char(p, len);
 
-        if (n == 0 || (n == 1 && strchr(escaped, *p) != NULL)) {
+        if (n == 0 || (n == 1 && strchr(escaped, *p))) {
             hex[0] = '\\';
             hex[1] = digits[*p >> 4];
             hex[2] = digits[*p & 0xf];
@@ -265,10 +265,10 @@ enroll_text_san(const GENERAL_NAMES *san)
 static void
 enroll_text_general(enroll_text_t *text, const GENERAL_NAME *name)
 {
-    char              *dn;
-    const char        *kind;
-    const ASN1_TYPE   *value;
-    const ASN1_STRING *string;
+    char               *dn;
+    const char         *kind;
+    const ASN1_TYPE    *value;
+    const ASN1_STRING  *string;
 
     string = NULL;
 
@@ -316,7 +316,7 @@ enroll_text_general(enroll_text_t *text, const GENERAL_NAME *name)
         enroll_text_raw(text, "dirname:", 8);
 
         dn = enroll_text_name(name->d.directoryName);
-        if (dn != NULL) {
+        if (dn) {
             enroll_text_add(text, (unsigned char *) dn, strlen(dn), ",");
             OPENSSL_free(dn);
         }
@@ -330,7 +330,7 @@ enroll_text_general(enroll_text_t *text, const GENERAL_NAME *name)
 
     enroll_text_raw(text, kind, strlen(kind));
 
-    if (string != NULL) {
+    if (string) {
 
         /* a comma escaped: one value must not read as two names */
 
