@@ -423,8 +423,7 @@ enroll_csr_verify(const enroll_csr_t *csr)
     rc = enroll_csr_signature_alg(csr);
 
     if (rc == ENROLL_OK) {
-        pkey = enroll_key_build(&csr->key, csr->spki_alg, csr->spki_bits,
-                                csr->spki_bits_len);
+        pkey = enroll_key_build(&csr->key, csr->spki_bits, csr->spki_bits_len);
 
         if (pkey == NULL) {
             rc = ENROLL_BAD_KEY;

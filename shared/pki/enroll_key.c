@@ -515,15 +515,11 @@ enroll_key_raw(enroll_key_kind_e kind)
 
 
 EVP_PKEY *
-enroll_key_build(const enroll_key_t *key, const X509_ALGOR *alg,
-    const unsigned char *bits, size_t len)
+enroll_key_build(const enroll_key_t *key, const unsigned char *bits,
+    size_t len)
 {
     EVP_PKEY                *pkey;
     const enroll_key_raw_t  *raw;
-
-    /* the parameters of id-RSASSA-PSS bind signatures, not the key */
-
-    (void) alg;
 
     ERR_set_mark();
 

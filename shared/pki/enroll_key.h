@@ -95,10 +95,11 @@ enroll_outcome_e enroll_key_inspect(enroll_key_t *key, const X509_ALGOR *alg,
 /*
  * Builds the public key from its raw parts; the caller frees it with
  * EVP_PKEY_free().  The point of an EC key is checked to be on its curve.
+ * Parameters of id-RSASSA-PSS bind signatures, not the key: it has none.
  * Returns NULL for a key that is not valid.
  */
 
-EVP_PKEY *enroll_key_build(const enroll_key_t *key, const X509_ALGOR *alg,
+EVP_PKEY *enroll_key_build(const enroll_key_t *key,
     const unsigned char *bits, size_t len);
 
 /*

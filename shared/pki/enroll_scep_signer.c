@@ -234,7 +234,7 @@ enroll_scep_signer_key(enroll_scep_t *m)
         return ENROLL_SCEP_ALG;
     }
 
-    m->pkey = enroll_key_build(key, alg, bits, (size_t) len);
+    m->pkey = enroll_key_build(key, bits, (size_t) len);
 
     return m->pkey ? ENROLL_OK : ENROLL_SCEP_ALG;
 }

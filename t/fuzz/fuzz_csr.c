@@ -77,8 +77,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
 
-    pkey = enroll_key_build(&csr->key, csr->spki_alg, csr->spki_bits,
-                            csr->spki_bits_len);
+    pkey = enroll_key_build(&csr->key, csr->spki_bits, csr->spki_bits_len);
 
     rc = enroll_csr_verify(csr);
 

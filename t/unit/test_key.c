@@ -149,14 +149,11 @@ inspect(enroll_key_t *key, der_t alg_der, der_t bits)
 
 
 static EVP_PKEY *
-build(const enroll_key_t *key, der_t alg_der, der_t bits)
+build(const enroll_key_t *key, der_t bits)
 {
-    EVP_PKEY    *pkey;
-    X509_ALGOR  *alg;
+    EVP_PKEY  *pkey;
 
-    alg = algorithm(alg_der);
-    pkey = enroll_key_build(key, alg, bits.data, bits.len);
-    X509_ALGOR_free(alg);
+    pkey = enroll_key_build(key, bits.data, bits.len);
 
     assert_int_equal(ERR_peek_error(), 0);
 
@@ -577,7 +574,7 @@ keys_are_built(void **state)
         assert_string_equal(text, rows[i].text);
         assert_int_equal(enroll_key_cheap(&key), rows[i].cheap);
 
-        built = build(&key, rows[i].alg, bits);
+        built = build(&key, bits);
         assert_non_null(built);
         assert_int_equal(EVP_PKEY_eq(built, pkey), 1);
 
@@ -603,7 +600,7 @@ compressed_points_are_built(void **state)
 
     assert_int_equal(inspect(&key, EC(P256), half), ENROLL_OK);
 
-    built = build(&key, EC(P256), half);
+    built = build(&key, half);
     assert_non_null(built);
     assert_int_equal(EVP_PKEY_eq(built, pkey), 1);
 
@@ -638,32 +635,32 @@ points_off_the_curve_are_not_built(void **state)
     memcpy(off, full.data, 65);
     off[64] ^= 1;
 
-    assert_null(build(&key, EC(P256), (der_t) { off, 65 }));
+    assert_null(build(&key, (der_t) { off, 65 }));
 
     five = CAT(RAW("\x02"), der_times(RAW("\0"), 31), RAW("\x05"));
-    pkey = build(&key, EC(P256), five);
+    pkey = build(&key, five);
     assert_non_null(pkey);
     EVP_PKEY_free(pkey);
 
     beyond = CAT(RAW("\x02"), { (const unsigned char *) p5, 32 });
-    assert_null(build(&key, EC(P256), beyond));
+    assert_null(build(&key, beyond));
 
     /* y^2 = x^3 - 3x + b has no root for x = 4 */
 
     no_root = CAT(RAW("\x02"), der_times(RAW("\0"), 31), RAW("\x04"));
-    assert_null(build(&key, EC(P256), no_root));
+    assert_null(build(&key, no_root));
 
     /* nor may what was not inspected do harm */
 
-    assert_null(build(&key, EC(P256), NONE));
-    assert_null(build(&key, EC(P256), RAW("\x00")));
+    assert_null(build(&key, NONE));
+    assert_null(build(&key, RAW("\x00")));
 
     key.kind = ENROLL_KEY_RSA;
-    assert_null(build(&key, RSA, NONE));
-    assert_null(build(&key, RSA, RAW("\x30\x03\x02\x01\x03")));
+    assert_null(build(&key, NONE));
+    assert_null(build(&key, RAW("\x30\x03\x02\x01\x03")));
 
     key.kind = ENROLL_KEY_ED25519;
-    assert_null(build(&key, ED25519, RAW("short")));
+    assert_null(build(&key, RAW("short")));
 }
 
 
