@@ -180,7 +180,8 @@ typedef struct {
 typedef enum {
     NGX_HTTP_ENROLL_ISSUE = 0,    /* a certificate for er->csr */
     NGX_HTTP_ENROLL_POLL,         /* what has become of er->poll */
-    NGX_HTTP_ENROLL_LOOKUP        /* the certificate er->number */
+    NGX_HTTP_ENROLL_LOOKUP,       /* the certificate er->number */
+    NGX_HTTP_ENROLL_ASK           /* nothing to issue: what er->ask() asks */
 } ngx_http_enroll_intent_e;
 
 
@@ -215,9 +216,8 @@ struct ngx_http_enroll_request_s {
 
     ngx_http_enroll_intent_e            intent;
     ngx_int_t                         (*ask)(ngx_http_enroll_request_t *er);
-                                                   /* another question to the
-                                                      store, or NULL: sends
-                                                      it, as a verb returns */
+                                                   /* returns as the store's
+                                                      verbs do */
     ngx_msec_t                          repeat;
     ngx_str_t                           context;      /* part of what makes
                                                          requests the same */

@@ -200,11 +200,6 @@ ngx_http_enroll_admit(ngx_http_enroll_request_t *er)
 {
     ngx_int_t  rc;
 
-    if (er->ask) {
-        rc = er->ask(er);
-        goto asked;
-    }
-
     switch (er->intent) {
 
     case NGX_HTTP_ENROLL_POLL:
@@ -217,12 +212,14 @@ ngx_http_enroll_admit(ngx_http_enroll_request_t *er)
                                      er);
         break;
 
+    case NGX_HTTP_ENROLL_ASK:
+        rc = er->ask(er);
+        break;
+
     default: /* NGX_HTTP_ENROLL_ISSUE */
         rc = ngx_http_enroll_ask_admit(er);
         break;
     }
-
-asked:
 
     if (rc == NGX_OK) {
         return NGX_AGAIN;

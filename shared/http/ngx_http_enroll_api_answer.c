@@ -1,0 +1,491 @@
+
+/*
+ * Copyright (C) The nginx-enroll authors
+ */
+
+
+/*
+ * What the API answers: JSON, and the page of NDES that is scraped for a
+ * challenge.
+ */
+
+
+#include "ngx_http_enroll_api.h"
+#include "enroll_json.h"
+
+
+#define NGX_HTTP_ENROLL_API_TIME   sizeof("1970-01-01T00:00:00Z")
+#define NGX_HTTP_ENROLL_API_FIELD  48      /* a name and what is around it */
+
+
+static ngx_int_t ngx_http_enroll_api_page(ngx_http_enroll_request_t *er,
+    ngx_http_enroll_api_t *api);
+static u_char *ngx_http_enroll_api_member(u_char *p, const char *name,
+    ngx_str_t *value);
+static u_char *ngx_http_enroll_api_time(u_char *p, const char *name,
+    int64_t ms);
+static ngx_int_t ngx_http_enroll_api_error(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er, ngx_str_t *body);
+static ngx_int_t ngx_http_enroll_api_headers(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er);
+
+
+/* in the order of ngx_enroll_store_challenge_e and ..._pending_e */
+
+static const char  *ngx_http_enroll_api_challenge[] = {
+    "id", "label", "by", "subject", "san", "key_digest", "profile", "address",
+    "uses", "created", "expires"
+};
+
+static const char  *ngx_http_enroll_api_request[] = {
+    "id", "subject", "san", "key", "key_digest", "requester", "protocol",
+    "operation", "location", "profile", "address", "created", "expires"
+};
+
+
+/* NGX_DECLINED below: the store has what cannot be */
+
+ngx_int_t
+ngx_http_enroll_api_minted(ngx_http_enroll_request_t *er, int64_t expires)
+{
+    ngx_http_enroll_api_t *api = er->message;
+
+    u_char     *p;
+    ngx_str_t   secret;
+
+    if (api->operation == NGX_HTTP_ENROLL_API_NDES) {
+        return ngx_http_enroll_api_page(er, api);
+    }
+
+    secret.data = api->secret;
+    secret.len = sizeof(api->secret);
+
+    p = ngx_pnalloc(er->pool, 4 * NGX_HTTP_ENROLL_API_FIELD + secret.len
+                              + api->id.len + NGX_HTTP_ENROLL_API_TIME);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    api->body.data = p;
+
+    *p++ = '{';
+    p = ngx_http_enroll_api_member(p, "challenge", &secret);
+    p = ngx_http_enroll_api_member(p, "id", &api->id);
+    p = ngx_http_enroll_api_time(p, "expires", expires);
+
+    api->body.len = ngx_sprintf(p - 1, "}\n") - api->body.data;
+
+    return NGX_OK;
+}
+
+
+/*
+ * As NDES writes it, with the digest that OpenSSL calls a fingerprint: what
+ * looks for a password finds no other word so long.
+ */
+
+static ngx_int_t
+ngx_http_enroll_api_page(ngx_http_enroll_request_t *er,
+    ngx_http_enroll_api_t *api)
+{
+    u_char      *p, *last, *page, digest[EVP_MAX_MD_SIZE];
+    size_t       size;
+    unsigned     n, i;
+    ngx_str_t    secret;
+    const char  *charset;
+
+    static const char  head[] =
+        "<HTML><Head><Meta HTTP-Equiv=\"Content-Type\" "
+        "Content=\"text/html; charset=%s\">"
+        "<Title>Network Device Enrollment Service</Title></Head><Body>\n"
+        "<P> Network Device Enrollment Service allows you to obtain "
+        "certificates for routers or other network devices using the Simple "
+        "Certificate Enrollment Protocol (SCEP). </P>\n"
+        "<P> To complete certificate enrollment for your network device you "
+        "will need the following information: </P>\n"
+        "<P> The thumbprint (hash value) for the CA certificate is: <B>";
+
+    static const char  tail[] =
+        " </B> </P>\n"
+        "<P> The enrollment challenge password is: <B> %V </B> </P>\n"
+        "<P> This password can be used only once and will expire within %M "
+        "minutes. </P>\n"
+        "<P> Each enrollment requires a new challenge password. </P>\n"
+        "</Body></HTML>\n";
+
+    if (X509_digest(sk_X509_value(er->ca->pki.chain, 0), EVP_sha256(), digest,
+                    &n)
+        != 1)
+    {
+        return NGX_ERROR;
+    }
+
+    charset = (api->conf->form == NGX_HTTP_ENROLL_API_NDES_UTF8)
+              ? "utf-8" : "utf-16";
+
+    secret.data = api->secret;
+    secret.len = sizeof(api->secret);
+
+    size = sizeof(head) + sizeof(tail) + 3 * EVP_MAX_MD_SIZE + secret.len + 64;
+
+    page = ngx_pnalloc(er->pool, size);
+    if (page == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(page, head, charset);
+
+    for (i = 0; i < n; i++) {
+        p = ngx_sprintf(p, "%s%02Xd", i % 4 ? "" : " ", (u_int) digest[i]);
+    }
+
+    last = ngx_sprintf(p, tail, &secret,
+                       (api->mint.lifetime + 59999) / 60000);
+
+    if (api->conf->form == NGX_HTTP_ENROLL_API_NDES_UTF8) {
+        api->body.data = page;
+        api->body.len = last - page;
+
+        return NGX_OK;
+    }
+
+    /* with a byte order mark, as some readers take no mark for big-endian */
+
+    api->body.data = ngx_pnalloc(er->pool, 2 + 2 * (last - page));
+
+    if (api->body.data == NULL) {
+        ngx_explicit_memzero(page, last - page);
+        return NGX_ERROR;
+    }
+
+    p = api->body.data;
+
+    *p++ = 0xff;
+    *p++ = 0xfe;
+
+    for (i = 0; i < (size_t) (last - page); i++) {
+        *p++ = page[i];
+        *p++ = 0;
+    }
+
+    api->body.len = p - api->body.data;
+
+    ngx_explicit_memzero(page, last - page);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_enroll_api_list(ngx_http_enroll_request_t *er,
+    ngx_enroll_store_reply_t *reply)
+{
+    ngx_http_enroll_api_t *api = er->message;
+
+    u_char       *p, *start;
+    size_t        size;
+    int64_t       number;
+    ngx_int_t     rc;
+    ngx_str_t     list, fields[NGX_ENROLL_PENDING_FIELDS];
+    ngx_uint_t    i, n, entries, numbers;
+    const char  **names;
+
+    if (api->operation == NGX_HTTP_ENROLL_API_CHALLENGES) {
+        names = ngx_http_enroll_api_challenge;
+        n = NGX_ENROLL_CHALLENGE_FIELDS;
+        numbers = NGX_ENROLL_CHALLENGE_USES;
+
+    } else {
+        names = ngx_http_enroll_api_request;
+        n = NGX_ENROLL_PENDING_FIELDS;
+        numbers = NGX_ENROLL_PENDING_CREATED;
+    }
+
+    list = reply->list;
+    entries = 0;
+
+    while ((rc = ngx_enroll_store_next(&list, fields, n)) == NGX_OK) {
+        entries++;
+    }
+
+    if (rc == NGX_ERROR) {
+        return NGX_DECLINED;
+    }
+
+    size = ENROLL_JSON_ROOM(reply->list.len) + 2 * NGX_HTTP_ENROLL_API_FIELD
+           + entries * n * (NGX_HTTP_ENROLL_API_FIELD
+                            + NGX_HTTP_ENROLL_API_TIME);
+
+    start = ngx_pnalloc(er->pool, size);
+    if (start == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(start, "{\"total\":%ui,\"%s\":[", reply->total,
+                    api->operation == NGX_HTTP_ENROLL_API_CHALLENGES
+                    ? "challenges" : "requests");
+
+    list = reply->list;
+
+    while (ngx_enroll_store_next(&list, fields, n) == NGX_OK) {
+
+        *p++ = '{';
+
+        for (i = 0; i < n; i++) {
+
+            if (i < numbers) {
+
+                /* what it is not bound to, it does not say */
+
+                if (fields[i].len) {
+                    p = ngx_http_enroll_api_member(p, names[i], &fields[i]);
+                }
+
+                continue;
+            }
+
+            number = ngx_atoof(fields[i].data, fields[i].len);
+
+            if (number == NGX_ERROR) {
+                return NGX_DECLINED;
+            }
+
+            if (api->operation == NGX_HTTP_ENROLL_API_CHALLENGES
+                && i == NGX_ENROLL_CHALLENGE_USES)
+            {
+                p = ngx_sprintf(p, "\"%s\":%L,", names[i], number);
+
+            } else {
+                p = ngx_http_enroll_api_time(p, names[i], number);
+            }
+        }
+
+        p = ngx_sprintf(p - 1, "},");
+    }
+
+    if (entries) {
+        p--;
+    }
+
+    api->body.data = start;
+    api->body.len = ngx_sprintf(p, "]}\n") - start;
+
+    return NGX_OK;
+}
+
+
+/* of what was deleted or decided */
+
+ngx_int_t
+ngx_http_enroll_api_done(ngx_http_enroll_request_t *er)
+{
+    ngx_http_enroll_api_t *api = er->message;
+
+    u_char     *p;
+    ngx_str_t   status;
+
+    if (api->operation == NGX_HTTP_ENROLL_API_DELETE) {
+        ngx_str_set(&status, "deleted");
+
+    } else if (api->approve) {
+        ngx_str_set(&status, "approved");
+
+    } else {
+        ngx_str_set(&status, "denied");
+    }
+
+    p = ngx_pnalloc(er->pool, 3 * NGX_HTTP_ENROLL_API_FIELD
+                              + ENROLL_JSON_ROOM(api->id.len));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    api->body.data = p;
+
+    *p++ = '{';
+    p = ngx_http_enroll_api_member(p, "id", &api->id);
+    p = ngx_http_enroll_api_member(p, "status", &status);
+
+    api->body.len = ngx_sprintf(p - 1, "}\n") - api->body.data;
+
+    return NGX_OK;
+}
+
+
+static u_char *
+ngx_http_enroll_api_member(u_char *p, const char *name, ngx_str_t *value)
+{
+    p = ngx_sprintf(p, "\"%s\":\"", name);
+    p += enroll_json_escape(p, value->data, value->len);
+
+    *p++ = '"';
+    *p++ = ',';
+
+    return p;
+}
+
+
+static u_char *
+ngx_http_enroll_api_time(u_char *p, const char *name, int64_t ms)
+{
+    ngx_tm_t  tm;
+
+    ngx_gmtime((time_t) (ms / 1000), &tm);
+
+    return ngx_sprintf(p, "\"%s\":\"%4d-%02d-%02dT%02d:%02d:%02dZ\",", name,
+                       tm.ngx_tm_year, tm.ngx_tm_mon, tm.ngx_tm_mday,
+                       tm.ngx_tm_hour, tm.ngx_tm_min, tm.ngx_tm_sec);
+}
+
+
+ngx_int_t
+ngx_http_enroll_api_answer(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er)
+{
+    ngx_str_t                body;
+    const char              *type;
+    ngx_http_enroll_api_t   *api;
+    const enroll_outcome_t  *outcome;
+
+    outcome = enroll_outcome(er->outcome);
+    api = er->message;
+
+    if (ngx_http_enroll_api_headers(r, er) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    type = "application/json";
+
+    if (outcome->class != ENROLL_CLASS_DONE) {
+
+        if (ngx_http_enroll_api_error(r, er, &body) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_enroll_send(r, outcome->http, type, &body);
+    }
+
+    if (api->operation == NGX_HTTP_ENROLL_API_NDES) {
+
+        type = (api->conf->form == NGX_HTTP_ENROLL_API_NDES_UTF8)
+               ? "text/html; charset=utf-8" : "text/html; charset=utf-16";
+
+        /* NDES says nothing of having made anything */
+
+        return ngx_http_enroll_send(r, NGX_HTTP_OK, type, &api->body);
+    }
+
+    return ngx_http_enroll_send(r, outcome->http, type, &api->body);
+}
+
+
+static ngx_int_t
+ngx_http_enroll_api_error(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
+    ngx_str_t *body)
+{
+    u_char                  *p;
+    ngx_str_t                reason, text, member;
+    ngx_http_enroll_api_t   *api;
+    const enroll_outcome_t  *outcome;
+
+    outcome = enroll_outcome(er->outcome);
+    api = er->message;
+
+    reason.data = (u_char *) outcome->reason;
+    reason.len = ngx_strlen(reason.data);
+
+    text.data = (u_char *) outcome->text;
+    text.len = ngx_strlen(text.data);
+
+    member.data = (u_char *) (api->bad ? api->bad : "");
+    member.len = ngx_strlen(member.data);
+
+    p = ngx_pnalloc(r->pool, 4 * NGX_HTTP_ENROLL_API_FIELD
+                             + ENROLL_JSON_ROOM(reason.len + text.len
+                                                + member.len));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    body->data = p;
+
+    *p++ = '{';
+    p = ngx_http_enroll_api_member(p, "error", &reason);
+    p = ngx_http_enroll_api_member(p, "message", &text);
+
+    if (member.len) {
+        p = ngx_http_enroll_api_member(p, "member", &member);
+    }
+
+    body->len = ngx_sprintf(p - 1, "}\n") - body->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_enroll_api_headers(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er)
+{
+    ngx_str_t               value;
+    const char             *name;
+    ngx_http_enroll_api_t  *api;
+
+    ngx_str_set(&value, "no-store");
+
+    if (ngx_http_enroll_header(r, "Cache-Control", &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    api = er->message;
+    name = NULL;
+
+    switch (enroll_outcome(er->outcome)->http) {
+
+    case NGX_HTTP_UNAUTHORIZED:
+        name = "WWW-Authenticate";
+        ngx_str_set(&value, "Basic realm=\"enroll\", charset=\"UTF-8\"");
+        break;
+
+    case NGX_HTTP_NOT_ALLOWED:
+        name = "Allow";
+
+        switch (api->operation) {
+
+        case NGX_HTTP_ENROLL_API_MINT:
+        case NGX_HTTP_ENROLL_API_CHALLENGES:
+            ngx_str_set(&value, "GET, HEAD, POST");
+            break;
+
+        case NGX_HTTP_ENROLL_API_DELETE:
+            ngx_str_set(&value, "DELETE");
+            break;
+
+        case NGX_HTTP_ENROLL_API_REQUESTS:
+            ngx_str_set(&value, "GET, HEAD");
+            break;
+
+        case NGX_HTTP_ENROLL_API_DECIDE:
+            ngx_str_set(&value, "POST");
+            break;
+
+        default: /* NGX_HTTP_ENROLL_API_NDES */
+            ngx_str_set(&value, "GET");
+            break;
+        }
+
+        break;
+
+    case NGX_HTTP_TOO_MANY_REQUESTS:
+        name = "Retry-After";
+        ngx_str_set(&value, "60");
+        break;
+
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
+        name = "Retry-After";
+        ngx_str_set(&value, "5");
+        break;
+    }
+
+    return name ? ngx_http_enroll_header(r, name, &value) : NGX_OK;
+}
