@@ -427,6 +427,10 @@ enroll_scep_check(enroll_scep_t *m, const enroll_scep_signed_t *s,
         rc = enroll_scep_verify(m, &s->sig_alg, &s->attrs, &s->signature);
     }
 
+    if (rc == ENROLL_OK) {
+        rc = enroll_scep_check_type(m, s);
+    }
+
     if (rc != ENROLL_OK) {
         return rc;
     }
@@ -434,7 +438,7 @@ enroll_scep_check(enroll_scep_t *m, const enroll_scep_signed_t *s,
     m->content = s->content.data;
     m->content_len = s->content.len;
 
-    return enroll_scep_check_type(m, s);
+    return ENROLL_OK;
 }
 
 

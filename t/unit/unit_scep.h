@@ -68,7 +68,7 @@ typedef struct {
     EVP_PKEY          *key;
     const EVP_MD      *md;
     int                pss;
-    int                unsorted;     /* 1: and signed so, 2: but signed sorted */
+    int                unsorted;     /* 1: signed so, 2: signed sorted */
     int                broken;       /* the signature */
 
     /* values of attributes, whole elements */
@@ -254,7 +254,8 @@ scep_envelope(const scep_env_t *e)
     alg = gcm ? SEQ(OID(oid), SEQ(OCTETS(iv), TLV(0x02, RAW("\x10"))))
               : SEQ(OID(oid), OCTETS(iv));
 
-    encrypted = USUAL(e->encrypted, TLV(0x80, { out, (size_t) n + (size_t) m }));
+    encrypted = USUAL(e->encrypted,
+                      TLV(0x80, { out, (size_t) n + (size_t) m }));
     mac = gcm ? USUAL(e->mac, OCTETS({ tag, 16 })) : NONE;
 
     info = SEQ(TLV(0x02, RAW("\0")),
@@ -460,8 +461,8 @@ scep_ber(der_t der)
         }
 
         if (tag & 0x20) {
-            out = CAT(out, { start, 1 }, RAW("\x80"), scep_ber((der_t) { p, len }),
-                      RAW("\0\0"));
+            out = CAT(out, { start, 1 }, RAW("\x80"),
+                      scep_ber((der_t) { p, len }), RAW("\0\0"));
 
         } else if ((tag == 0x04 || tag == 0x80) && len > 32) {
             out = CAT(out, tag == 0x04 ? RAW("\x24\x80") : RAW("\xa0\x80"),
