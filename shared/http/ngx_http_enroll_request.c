@@ -560,17 +560,20 @@ ngx_http_enroll_hashed(ngx_http_enroll_request_t *er)
     er->hashing = 0;
     ngx_http_enroll_hashing--;
 
-    if (ngx_queue_empty(&ngx_http_enroll_hashes)) {
-        return;
-    }
+    while (!ngx_queue_empty(&ngx_http_enroll_hashes)) {
 
-    q = ngx_queue_head(&ngx_http_enroll_hashes);
-    next = ngx_queue_data(q, ngx_http_enroll_request_t, queue);
+        q = ngx_queue_head(&ngx_http_enroll_hashes);
+        next = ngx_queue_data(q, ngx_http_enroll_request_t, queue);
 
-    ngx_queue_remove(q);
-    next->queued = 0;
+        ngx_queue_remove(q);
+        next->queued = 0;
 
-    if (ngx_http_enroll_hash(next) == NGX_DONE) {
+        if (ngx_http_enroll_hash(next) == NGX_AGAIN) {
+            break;
+        }
+
+        /* no room for it: nobody else would wake the one behind it */
+
         next->result = next->outcome;
         ngx_http_enroll_resume(next);
     }
