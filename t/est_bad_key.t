@@ -11,6 +11,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use Digest::SHA ();
 use Test::More;
 
 use Enroll;
@@ -27,6 +28,7 @@ $t->conf(<<'CONF');
         certificate %%DIR%%/ca.crt;
         certificate_key %%DIR%%/ca.key;
     }
+    enroll_profile quick { rsa_check quick; }
 
     server {
         listen 127.0.0.1:%%PORT_tls%% ssl;
@@ -38,6 +40,12 @@ $t->conf(<<'CONF');
 
         location /.well-known/est/ {
             est devices;
+            est_auth none;
+            enroll_names any;
+        }
+
+        location /quick/ {
+            est devices profile=quick;
             est_auth none;
             enroll_names any;
         }
@@ -114,6 +122,20 @@ bad('RSA: parameters that are not NULL', name => 'rsa', spki => seq(
 bad('RSA: not a SEQUENCE', name => 'rsa', spki => seq(
     seq(oid('1.2.840.113549.1.1.1'), null()), bits(integer(1))));
 
+# a modulus that is a prime: nothing about it is secret, and signatures by it
+# verify; unless the profile is content with a quick look
+
+SKIP: {
+    skip('no python3', 3) if !grep { -x "$_/python3" } split /:/, $ENV{PATH};
+
+    my $csr = prime_csr();
+    $t->refused(ask(der => $csr), 400, 'malformed_key', 'a prime modulus');
+    is(ask(der => $csr, prefix => '/quick/')->{status}, 200,
+        'rsa_check quick does not look for it');
+    is(ask(name => 'rsa')->{status}, 200, 'a good RSA key is taken');
+    $state = $t->state;
+}
+
 for my $alg (['Ed25519', '1.3.101.112', 32], ['Ed448', '1.3.101.113', 57]) {
     my ($name, $oid, $size) = @$alg;
     bad("$name: a key of $_ octets",
@@ -147,8 +169,10 @@ $t->done;
 
 sub ask {
     my %o = (name => 'k', @_);
-    my $csr = $o{key} ? { b64 => b64(forge_csr(%o)) } : $t->forge(%o);
-    my $r = $conn->post('simpleenroll', csr => $csr, timeout => 5);
+    my $csr = $o{der} ? { b64 => b64($o{der}) }
+              : $o{key} ? { b64 => b64(forge_csr(%o)) } : $t->forge(%o);
+    my $r = $conn->post('simpleenroll', csr => $csr, timeout => 5,
+                        $o{prefix} ? (prefix => $o{prefix}) : ());
     $conn = $t->connect
         if ($r->{headers}{connection} // 'close') eq 'close';
     return $r;
@@ -164,6 +188,25 @@ sub bad {
 sub rsa_modulus {
     my $bits = (kids(content(spki($t->dir('rsa.key')))))[1]{content};
     return (kids(content(substr $bits, 1)))[0]{content};
+}
+
+# a request that is well signed by a key with a prime modulus
+sub prime_csr {
+    my ($p) = $t->openssl('prime', '-generate', '-bits', '2048', '-hex')
+        =~ /([0-9A-F]{512})/;
+    my $info = seq(integer(0), name(CN => 'prime'),
+        rsa_spki(der(2, "\0" . pack 'H*', $p), integer(65537)), ctx(0));
+    my $hash = seq(seq(oid('2.16.840.1.101.3.4.2.1'), null()),
+                   der(4, Digest::SHA::sha256($info)));
+    my $em = "\0\1" . "\xff" x (253 - length $hash) . "\0$hash";
+    my ($rc, $s) = $t->command('python3', '-c',
+        'import sys; p, m = (int(x, 16) for x in sys.argv[1:]);'
+        . 'print("%0512x" % pow(m, pow(65537, -1, p - 1), p))',
+        $p, unpack 'H*', $em);
+    die "python3: $s" if $rc;
+    $s =~ s/\s//g;
+    return seq($info, seq(oid('1.2.840.113549.1.1.11'), null()),
+               bits(pack 'H*', $s));
 }
 
 sub rsa_spki {

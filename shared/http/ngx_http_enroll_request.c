@@ -681,6 +681,12 @@ static void
 ngx_http_enroll_work_verify(ngx_http_enroll_request_t *er)
 {
     er->result = enroll_csr_verify(er->csr);
+
+    if (er->result == ENROLL_OK && !er->profile->rsa_quick
+        && enroll_csr_prime(er->csr))
+    {
+        er->result = ENROLL_BAD_KEY;
+    }
 }
 
 

@@ -532,6 +532,17 @@ enroll_csr_signature_digest(int nid)
 }
 
 
+int
+enroll_csr_prime(const enroll_csr_t *csr)
+{
+    enroll_rsa_t  rsa;
+
+    return csr->key.kind == ENROLL_KEY_RSA
+           && enroll_rsa_parse(&rsa, csr->spki_bits, csr->spki_bits_len)
+           && enroll_rsa_prime(&rsa);
+}
+
+
 size_t
 enroll_csr_der(const enroll_csr_t *csr, unsigned char **der)
 {

@@ -99,6 +99,13 @@ enroll_outcome_e enroll_csr_verify(const enroll_csr_t *csr);
 
 size_t enroll_csr_der(const enroll_csr_t *csr, unsigned char **der);
 
+/*
+ * 1 if the request's key is RSA with a modulus that is a prime, which is no
+ * secret at all; for a thread, it costs milliseconds
+ */
+
+int enroll_csr_prime(const enroll_csr_t *csr);
+
 /* 1 if x certifies the key of the request, else 0 */
 
 int enroll_csr_key_equal(const enroll_csr_t *csr, const X509 *x);

@@ -234,6 +234,38 @@ enroll_rsa_roca(const enroll_rsa_t *rsa)
 
 
 int
+enroll_rsa_prime(const enroll_rsa_t *rsa)
+{
+    int      prime;
+    BN_CTX  *ctx;
+    BIGNUM  *n, *e, *r;
+
+    prime = 0;
+
+    ctx = BN_CTX_new();
+    n = BN_bin2bn(rsa->n, (int) rsa->n_len, NULL);
+    e = BN_dup(n);
+    r = BN_new();
+
+    /* 2 ^ (n - 1) mod n is 1 where n is prime, and hardly ever else */
+
+    if (ctx && n && e && r
+        && BN_sub_word(e, 1)
+        && BN_mod_exp_mont_word(r, 2, e, n, ctx, NULL))
+    {
+        prime = BN_is_one(r);
+    }
+
+    BN_free(r);
+    BN_free(e);
+    BN_free(n);
+    BN_CTX_free(ctx);
+
+    return prime;
+}
+
+
+int
 enroll_rsa_pss(enroll_rsa_pss_t *pss, const X509_ALGOR *alg)
 {
     int                   ok;

@@ -48,6 +48,13 @@ int enroll_rsa_parse(enroll_rsa_t *rsa, const unsigned char *der, size_t len);
 
 int enroll_rsa_check(const enroll_rsa_t *rsa);
 
+/*
+ * 1 if the modulus is almost surely a prime: a Fermat test, which costs as
+ * much as three signatures
+ */
+
+int enroll_rsa_prime(const enroll_rsa_t *rsa);
+
 /* 1 and *pss, or 0 if the parameters are malformed or not for MGF1 */
 
 int enroll_rsa_pss(enroll_rsa_pss_t *pss, const X509_ALGOR *alg);
