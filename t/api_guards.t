@@ -91,10 +91,16 @@ denied('certificate', 403, 'client_certificate_required',
 denied('certificate', 403, 'client_certificate_issuer', cert => 'device');
 allowed('all', cert => 'device');
 allowed('all', cert => 'admin');
+my ($serial) = $t->openssl('x509', '-in', $t->dir('device.crt'), '-noout',
+                           '-serial') =~ /=(\w+)/;
+$t->redis('HSET', "enroll:{devices}:cert:$serial", 'status', 'revoked',
+          map { ($_, 'x') } qw(cert requester profile key_digest));
+denied('all', 403, 'client_certificate_revoked', cert => 'device');
 denied('certificate', 403, 'client_certificate_not_verified', port => 'lax',
        cert => $_) for qw(stranger admin);
 denied('certificate', 403, 'tls_required', port => 'plain', scheme => 'http');
 denied('both', 403, 'address_not_allowed', cert => 'admin');
+allowed('certificate', cert => 'admin');
 is($t->hash(key())->{by}, 'CN=admin', 'whose certificate it was is kept');
 
 # a password

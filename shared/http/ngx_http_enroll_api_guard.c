@@ -72,8 +72,13 @@ ngx_http_enroll_api_guard(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
 
     case NGX_HTTP_ENROLL_API_ADDRESS:
     case NGX_HTTP_ENROLL_API_EXTERNAL:
-        er->identity = c->addr_text;
-        return ENROLL_OK;
+
+        /* the connection may be gone when this goes to the log */
+
+        er->identity.len = c->addr_text.len;
+        er->identity.data = ngx_pstrdup(er->pool, &c->addr_text);
+
+        return er->identity.data ? ENROLL_OK : ENROLL_INTERNAL;
 
     default: /* NGX_HTTP_ENROLL_API_OPEN */
         return ENROLL_INTERNAL;
