@@ -354,6 +354,11 @@ ngx_int_t ngx_http_enroll_start(ngx_http_request_t *r,
 
 /* the machine's own */
 
+typedef ngx_int_t (*ngx_http_enroll_step_pt)(ngx_http_enroll_request_t *er);
+
+extern ngx_http_enroll_step_pt  ngx_http_enroll_steps[];
+extern const ngx_uint_t         ngx_http_enroll_nsteps;
+
 void ngx_http_enroll_resume(ngx_http_enroll_request_t *er);
 ngx_int_t ngx_http_enroll_body(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er, ngx_str_t *body);
@@ -383,7 +388,8 @@ enroll_outcome_e ngx_http_enroll_certificate(ngx_http_request_t *r,
 ngx_int_t ngx_http_enroll_is(ngx_http_enroll_request_t *er, X509 *x);
 ngx_int_t ngx_http_enroll_basic(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er, ngx_array_t *users);
-void ngx_http_enroll_password(ngx_http_enroll_request_t *er);
+ngx_int_t ngx_http_enroll_check_password(ngx_http_enroll_request_t *er);
+void ngx_http_enroll_hashed(ngx_http_enroll_request_t *er);
 ngx_int_t ngx_http_enroll_identify(ngx_http_enroll_request_t *er);
 
 /* subject and SAN as the profile has them */
