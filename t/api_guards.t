@@ -66,6 +66,7 @@ $core
     server {
         listen 127.0.0.1:%%PORT_tls%% ssl;
         listen 127.0.0.1:%%PORT_plain%%;
+        listen 127.0.0.1:%%PORT_two%% ssl http2;
         %%TLS%%
         ssl_verify_client optional;
         ssl_client_certificate %%DIR%%/all.crt;
@@ -147,6 +148,10 @@ allowed('in', headers => [$_])
 allowed('in', headers => ["Origin: $origin", 'Sec-Fetch-Site: same-origin']);
 allowed('in', headers => ['Host: api.example', "Origin: https://$_"])
     for 'api.example', 'API.example', 'api.example:443';
+my @two = (port => 'two', args => ['--http2']);
+allowed('in', @two,
+        headers => ['Origin: https://127.0.0.1:' . $t->port('two')]);
+denied('in', 403, 'cross_origin', @two, headers => ["Origin: $origin"]);
 denied('in', 403, 'cross_origin', headers => [$_])
     for 'Origin: https://evil.example', 'Origin: null', 'Origin: https://',
         'Origin: http' . substr($origin, 5), "Origin: $origin.evil.example",

@@ -143,6 +143,10 @@ is(decide(31, 'denied'), 'decided', 'denied');
 is(decide(99, 'denied'), 'unknown', 'an unknown one');
 is(admit(id => 31, %a, poll => 'p2'), 'denied', 'it is told');
 is(poll('p2'), 'denied', 'to the poll, too');
+is(admit(id => 34, %a, poll => 'p2', address => '10.0.0.4'), 'pending',
+    'a denied one does not keep its poll id');
+is(poll('p2'), 'pending', 'which is the new one\'s');
+is(decide(34, 'denied'), 'decided', 'denied as well');
 is(poll('p1', key_digest => 'other'), 'unknown', 'approved: not to another');
 is(poll('p1'), "admitted\nDERcsr\nbob\np\nkd\n30", 'the poll gets the lease');
 is(poll('p1', lease => 'l2'), 'wait', 'another waits');

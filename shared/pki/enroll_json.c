@@ -446,15 +446,18 @@ enroll_json_escape(unsigned char *out, const unsigned char *text, size_t len)
         n = enroll_json_sequence(text, last);
 
         if (n == 0) {
-            memcpy(p, "\xef\xbf\xbd", 3);
-            p += 3;
+            *p++ = 0xef;
+            *p++ = 0xbf;
+            *p++ = 0xbd;
             text++;
 
         } else if (*text < 0x20 || *text == 0x7f) {
-            memcpy(p, "\\u00", 4);
-            p[4] = hex[*text >> 4];
-            p[5] = hex[*text & 0xf];
-            p += 6;
+            *p++ = '\\';
+            *p++ = 'u';
+            *p++ = '0';
+            *p++ = '0';
+            *p++ = hex[*text >> 4];
+            *p++ = hex[*text & 0xf];
             text++;
 
         } else {

@@ -40,7 +40,8 @@ typedef enum {
     NGX_ENROLL_STORE_LOST,        /* record, release: the lease is not yours */
     NGX_ENROLL_STORE_RELEASED,    /* release */
 
-    NGX_ENROLL_STORE_REPLAYED,    /* admit: the nonce was another request's */
+    NGX_ENROLL_STORE_REPLAYED,    /* admit: the nonce was another request's,
+                                     or the poll id is */
     NGX_ENROLL_STORE_CHALLENGE_UNKNOWN,   /* admit: or expired, or used up */
     NGX_ENROLL_STORE_CHALLENGE_BOUND,     /* admit: to something else */
     NGX_ENROLL_STORE_PENDING,     /* admit, poll: it waits for approval */
