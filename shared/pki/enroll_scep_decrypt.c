@@ -254,7 +254,7 @@ enroll_scep_content(const enroll_scep_envelope_t *e, const unsigned char *key,
         return 0;
     }
 
-    *len = (size_t) (n + m);
+    *len = (size_t) n + (size_t) m;
 
     return c->aead ? 1 : enroll_scep_padding(out, *len, block, len);
 }

@@ -47,10 +47,8 @@ enroll_scep_signer(enroll_scep_t *m, const enroll_tlv_t *certs,
         return 0;
     }
 
-    found.tag = 0;
+    memset(&found, 0, sizeof(enroll_tlv_t));
     r = enroll_der_inside(certs);
-
-    memset(&found, 0, sizeof(found));
 
     for (n = 0; !enroll_der_end(&r); n++) {
         if (n == ENROLL_SCEP_CERTS || !enroll_der_any(&r, &cert)) {
@@ -68,7 +66,7 @@ enroll_scep_signer(enroll_scep_t *m, const enroll_tlv_t *certs,
             continue;
         }
 
-        if (m->signer == NULL) {
+        if (found.start == NULL) {
             m->signer = x;
             found = cert;
             continue;

@@ -570,6 +570,54 @@ next_ca(void **state)
 }
 
 
+/* a requester's certificate that no verifier would take is good enough */
+
+static void
+odd_certificate(void **state)
+{
+    der_t                  content;
+    size_t                 len;
+    scep_msg_t             msg = msg_csr();
+    X509_NAME             *name;
+    unsigned char         *der;
+    enroll_scep_t         *m;
+    STACK_OF(X509)        *certs;
+    CMS_ContentInfo       *cms;
+    enroll_scep_answer_t   answer = { .status = ENROLL_SCEP_SUCCESS };
+
+    const char            *exts[] = {
+        "basicConstraints", "critical,CA:TRUE,pathlen:0",
+        "basicConstraints", "CA:FALSE",
+        "keyUsage", "digitalSignature",
+        "keyUsage", "DER:04:01:00",
+        "extendedKeyUsage", "critical,serverAuth",
+        NULL
+    };
+
+    (void) state;
+
+    name = make_name("CN=odd", NULL);
+    certs = sk_X509_new_null();
+    sk_X509_push(certs, ca.cert);
+    answer.certs = certs;
+
+    msg.cert = make_cert(name, dev.key, NULL, dev.key, 0, 1, exts);
+    m = asked(&msg, 0);
+
+    assert_int_equal(enroll_scep_reply(m, &authority, &answer, &der, &len),
+                     ENROLL_OK);
+    cms = verified(der, len, &content);
+    assert_int_equal(contains(content, OID_ENVELOPED), 1);
+
+    CMS_ContentInfo_free(cms);
+    OPENSSL_free(der);
+    enroll_scep_free(m);
+    X509_free(msg.cert);
+    X509_NAME_free(name);
+    sk_X509_free(certs);
+}
+
+
 /* where an authority cannot do its part, there is nothing */
 
 static void
@@ -679,6 +727,7 @@ main(void)
         cmocka_unit_test_teardown(password, emptied),
         cmocka_unit_test_teardown(crl, emptied),
         cmocka_unit_test_teardown(next_ca, emptied),
+        cmocka_unit_test_teardown(odd_certificate, emptied),
         cmocka_unit_test_teardown(unable, emptied),
         cmocka_unit_test_teardown(split, emptied)
     };
