@@ -33,8 +33,6 @@ static enroll_outcome_e ngx_http_scep_poll(ngx_http_enroll_request_t *er,
     enroll_scep_t *m);
 static enroll_outcome_e ngx_http_scep_get_cert(ngx_http_enroll_request_t *er,
     enroll_scep_t *m);
-static ngx_uint_t ngx_http_scep_is_ca(ngx_http_enroll_ca_t *ca,
-    X509_NAME *name);
 static void ngx_http_scep_encode(ngx_http_enroll_request_t *er);
 static ngx_int_t ngx_http_scep_answer(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er);
@@ -67,6 +65,7 @@ typedef struct {
     enroll_scep_t              *m;
     ngx_http_scep_loc_conf_t   *conf;
     enroll_ra_t                 ra;        /* without what is expired */
+    STACK_OF(X509)             *issuers;   /* that a message may name */
 } ngx_http_scep_ctx_t;
 
 
@@ -96,7 +95,10 @@ ngx_http_scep_decode(ngx_http_enroll_request_t *er, ngx_str_t *body)
     rc = enroll_scep_parse(&ctx->m, body->data, body->len,
                            ngx_http_scep_legacy_bits(ctx->conf));
 
-    if (ctx->m == NULL) {
+    if (rc != ENROLL_OK) {
+
+        /* whose message it is, is not known: a certificate can be copied */
+
         return rc;
     }
 
@@ -104,7 +106,9 @@ ngx_http_scep_decode(ngx_http_enroll_request_t *er, ngx_str_t *body)
         return ENROLL_INTERNAL;
     }
 
-    return rc;
+    /* nothing that is in it would change this answer */
+
+    return (ctx->m->type == ENROLL_SCEP_GET_CRL) ? ENROLL_NO_CRL : ENROLL_OK;
 }
 
 
@@ -146,6 +150,7 @@ ngx_http_scep_note(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
     u_char               *p;
     X509                 *x;
     enroll_ra_t          *ra;
+    enroll_ca_t          *ca;
     ngx_http_scep_ctx_t  *ctx;
 
     ctx = er->message;
@@ -205,6 +210,26 @@ ngx_http_scep_note(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
             }
         }
     }
+
+    /* some clients name the RA for the issuer */
+
+    ca = &er->ca->pki;
+
+    ctx->issuers = sk_X509_dup(ra->certs);
+
+    if (ctx->issuers == NULL
+        || !sk_X509_push(ctx->issuers, sk_X509_value(ca->chain, 0)))
+    {
+        return ENROLL_INTERNAL;
+    }
+
+    for (i = 0; i < sk_X509_num(ca->previous); i++) {
+        if (!sk_X509_push(ctx->issuers, sk_X509_value(ca->previous, i))) {
+            return ENROLL_INTERNAL;
+        }
+    }
+
+    m->issuers = ctx->issuers;
 
     return ENROLL_OK;
 }
@@ -286,8 +311,8 @@ ngx_http_scep_authorize(ngx_http_enroll_request_t *er)
     case ENROLL_SCEP_GET_CERT:
         return ngx_http_scep_get_cert(er, m);
 
-    default: /* ENROLL_SCEP_GET_CRL */
-        return ENROLL_NO_CRL;
+    default:
+        return ENROLL_SCEP_TYPE;
     }
 }
 
@@ -401,10 +426,6 @@ ngx_http_scep_challenged(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
 static enroll_outcome_e
 ngx_http_scep_poll(ngx_http_enroll_request_t *er, enroll_scep_t *m)
 {
-    if (!ngx_http_scep_is_ca(er->ca, m->issuer)) {
-        return ENROLL_NOT_FOUND;
-    }
-
     er->intent = NGX_HTTP_ENROLL_POLL;
     er->auth = NGX_HTTP_ENROLL_CHALLENGE;
 
@@ -422,10 +443,6 @@ ngx_http_scep_get_cert(ngx_http_enroll_request_t *er, enroll_scep_t *m)
 
     ctx = er->message;
 
-    if (!ngx_http_scep_is_ca(er->ca, m->issuer)) {
-        return ENROLL_NOT_FOUND;
-    }
-
     er->number.data = ngx_pnalloc(er->pool, ENROLL_SERIAL_TEXT);
     if (er->number.data == NULL) {
         return ENROLL_INTERNAL;
@@ -440,38 +457,15 @@ ngx_http_scep_get_cert(ngx_http_enroll_request_t *er, enroll_scep_t *m)
     er->intent = NGX_HTTP_ENROLL_LOOKUP;
 
     for (i = 0; i < sk_X509_num(ctx->conf->readers); i++) {
-        if (X509_cmp(sk_X509_value(ctx->conf->readers, i), m->signer) == 0) {
+        if (X509_cmp(sk_X509_value(ctx->conf->readers, i), m->signer) == 0
+            && enroll_cert_dates(m->signer, er->now) == ENROLL_OK)
+        {
             ngx_str_null(&er->poll_key);
             break;
         }
     }
 
     return ENROLL_OK;
-}
-
-
-static ngx_uint_t
-ngx_http_scep_is_ca(ngx_http_enroll_ca_t *ca, X509_NAME *name)
-{
-    int  i;
-
-    if (X509_NAME_cmp(X509_get_subject_name(sk_X509_value(ca->pki.chain, 0)),
-                      name)
-        == 0)
-    {
-        return 1;
-    }
-
-    for (i = 0; i < sk_X509_num(ca->pki.previous); i++) {
-        if (X509_NAME_cmp(X509_get_subject_name(
-                              sk_X509_value(ca->pki.previous, i)), name)
-            == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 
@@ -495,7 +489,7 @@ ngx_http_scep_encode(ngx_http_enroll_request_t *er)
     ctx = er->message;
     er->result = ENROLL_OK;
 
-    outcome = enroll_outcome(er->outcome);
+    outcome = enroll_outcome(er->encoding);
 
     if (ctx == NULL || ctx->m == NULL
         || outcome->class == ENROLL_CLASS_FAILED
@@ -513,7 +507,7 @@ ngx_http_scep_encode(ngx_http_enroll_request_t *er)
         answer.failinfo = outcome->failinfo;
         answer.text = outcome->text;
 
-    } else if (er->outcome == ENROLL_PENDING) {
+    } else if (er->encoding == ENROLL_PENDING) {
         answer.status = ENROLL_SCEP_PENDING;
 
     } else {
@@ -587,7 +581,9 @@ ngx_http_scep_answer(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
 {
     ngx_str_t  value;
 
-    if (er->reply.len) {
+    /* a thread that is busy with it is too late */
+
+    if (er->reply.len && !er->busy) {
         return ngx_http_enroll_send(r, NGX_HTTP_OK,
                                     "application/x-pki-message", &er->reply);
     }
@@ -761,4 +757,5 @@ ngx_http_scep_free(ngx_http_enroll_request_t *er)
 
     enroll_scep_free(ctx->m);
     sk_X509_free(ctx->ra.certs);
+    sk_X509_free(ctx->issuers);
 }

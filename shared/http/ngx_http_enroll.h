@@ -152,7 +152,7 @@ typedef struct {
      * of refusal.  decode, on the event loop: body, of er->pool, to er->csr
      * or er->message.  open, on a thread, into er->result: what a private
      * key must read.  authorize, on the event loop: who asks, where open had
-     * to tell.  encode, on a thread: er->outcome to er->reply.  All but
+     * to tell.  encode, on a thread: er->encoding to er->reply.  All but
      * decode may be NULL.
      */
 
@@ -211,6 +211,8 @@ struct ngx_http_enroll_request_s {
     ngx_http_enroll_profile_t          *profile;
     ngx_str_t                           operation;
     enroll_outcome_e                    outcome;
+    enroll_outcome_e                    encoding;     /* what encode is to say:
+                                                         outcome may change */
     enroll_outcome_e                    told;         /* when answered */
 
     /* set by the protocol's module */

@@ -83,12 +83,14 @@ ngx_http_enroll_ask_admit(ngx_http_enroll_request_t *er)
 {
     char                          text[ENROLL_KEY_TEXT];
     ngx_int_t                     rc;
+    size_t                        approval_len;
     unsigned char                *der;
     ngx_enroll_store_admit_t      admit;
     ngx_http_enroll_loc_conf_t   *elcf;
     ngx_enroll_store_approval_t   approval;
 
     der = NULL;
+    approval_len = 0;
 
     elcf = er->elcf;
 
@@ -105,7 +107,12 @@ ngx_http_enroll_ask_admit(ngx_http_enroll_request_t *er)
     admit.unrecorded = er->unrecorded;
     admit.address = er->request->connection->addr_text;
 
-    admit.nonce = er->nonce;
+    /* without repeats no two messages are one transaction */
+
+    if (er->id.data != er->lease.data) {
+        admit.nonce = er->nonce;
+    }
+
     admit.nonce_time = er->repeat + admit.lease_time;
     admit.challenge = er->challenge;
 
@@ -124,7 +131,8 @@ ngx_http_enroll_ask_admit(ngx_http_enroll_request_t *er)
 
         ngx_memzero(&approval, sizeof(ngx_enroll_store_approval_t));
 
-        approval.csr.len = enroll_csr_der(er->csr, &der);
+        approval_len = enroll_csr_der(er->csr, &der);
+        approval.csr.len = approval_len;
         approval.csr.data = der;
 
         if (approval.csr.len == 0) {
@@ -157,7 +165,7 @@ ngx_http_enroll_ask_admit(ngx_http_enroll_request_t *er)
                                 er->csr->key_digest, ENROLL_DIGEST_LEN)
             != NGX_OK)
         {
-            OPENSSL_free(der);
+            OPENSSL_clear_free(der, approval_len);
             return NGX_ERROR;
         }
     }
@@ -165,7 +173,9 @@ ngx_http_enroll_ask_admit(ngx_http_enroll_request_t *er)
     rc = ngx_enroll_store_admit(er->emcf->redis, &admit,
                                 ngx_http_enroll_admitted, er);
 
-    OPENSSL_free(der);
+    /* it may have the challenge in it */
+
+    OPENSSL_clear_free(der, approval_len);
 
     return rc;
 }
@@ -256,6 +266,8 @@ ngx_http_enroll_transaction(ngx_http_enroll_request_t *er)
                                        er->requester.len)
          && ngx_http_enroll_digest_add(md, er->context.data,
                                        er->context.len)
+         && ngx_http_enroll_digest_add(md, er->challenge.data,
+                                       er->challenge.len)
          && ngx_http_enroll_digest_add(md, er->csr->key_digest,
                                        ENROLL_DIGEST_LEN)
          && ngx_http_enroll_digest_add(md, digest, ENROLL_DIGEST_LEN)
@@ -488,10 +500,24 @@ ngx_http_enroll_approved(ngx_http_enroll_request_t *er,
         return ENROLL_INTERNAL;
     }
 
+    /* what was approved was approved for its profile */
+
+    if (reply->profile.len != er->profile->name.len
+        || ngx_memcmp(reply->profile.data, er->profile->name.data,
+                      reply->profile.len)
+           != 0)
+    {
+        return ENROLL_NOT_FOUND;
+    }
+
     rc = enroll_csr_parse(&er->csr, reply->csr.data, reply->csr.len);
 
     if (rc != ENROLL_OK) {
         return ENROLL_STORE_TAMPERED;
+    }
+
+    if (!enroll_key_allowed(&er->profile->pki.keys, &er->csr->key)) {
+        return ENROLL_KEY_NOT_ALLOWED;
     }
 
     if (ngx_http_enroll_hex(er->pool, &hex, er->csr->key_digest,

@@ -241,7 +241,8 @@ ngx_http_enroll_ra_cert(ngx_conf_t *cf, ngx_http_enroll_ca_t *ca,
 
     if ((X509_get_key_usage(x) & usage) != usage) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "the keyUsage of the RA certificate \"%V\" has no %s",
+                           "the keyUsage of the RA certificate \"%V\" has "
+                           "no %s",
                            name,
                            (X509_get_key_usage(x) & usage
                                                   & KU_DIGITAL_SIGNATURE)

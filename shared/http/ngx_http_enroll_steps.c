@@ -303,10 +303,20 @@ ngx_http_enroll_step_done(ngx_http_enroll_request_t *er)
 static ngx_int_t
 ngx_http_enroll_step_encode(ngx_http_enroll_request_t *er)
 {
+    ngx_int_t  rc;
+
+    er->encoding = er->outcome;
+
     if (er->request == NULL || er->protocol->encode == NULL) {
         er->result = ENROLL_OK;
         return NGX_OK;
     }
 
-    return ngx_http_enroll_job(er, er->protocol->encode, 0);
+    rc = ngx_http_enroll_job(er, er->protocol->encode, 0);
+
+    if (rc == NGX_DONE) {
+        er->result = er->outcome;
+    }
+
+    return rc;
 }

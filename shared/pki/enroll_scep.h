@@ -100,6 +100,8 @@ typedef struct {
     /* by the caller, see enroll_scep_open() */
 
     unsigned               known:1;      /* an authority of ours issued it */
+    const STACK_OF(X509)  *issuers;      /* whose subjects a 20, 21 or 22 may
+                                            name; borrowed.  NULL: any */
 
     /* by enroll_scep_open(), as the type has them */
 
@@ -141,12 +143,12 @@ enroll_outcome_e enroll_scep_parse(enroll_scep_t **m,
  * content has shown to be a request by the signer, lest the answers be an
  * oracle for what somebody else has sent:
  *
- * - where the request is for the signer's own key, or is not a request for a
- *   certificate: once it is well-formed;
+ * - where the request is for the signer's own key: once it is well-formed;
+ * - where it is not a request for a certificate: once it is well-formed and
+ *   names one of m->issuers, as nothing that is decrypted by chance does;
  * - where it is for another key and the caller has set m->known, that is,
  *   has found the signer's certificate to be issued by an authority that it
- *   renews for: once the request's own signature verifies, else
- *   ENROLL_BAD_SIGNATURE;
+ *   renews for: once the request's own signature verifies;
  * - for another key without m->known: never.
  *
  * After it come those of enroll_csr_parse(), and ENROLL_SCEP_NO_ENVELOPE

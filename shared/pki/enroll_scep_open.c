@@ -29,6 +29,7 @@ static enroll_outcome_e enroll_scep_open_poll(enroll_scep_t *m,
     const enroll_tlv_t *issuer, const enroll_tlv_t *subject);
 static enroll_outcome_e enroll_scep_open_serial(enroll_scep_t *m,
     const enroll_tlv_t *issuer, const enroll_tlv_t *serial);
+static int enroll_scep_names_us(const enroll_scep_t *m);
 static X509_NAME *enroll_scep_name(const enroll_tlv_t *t);
 
 
@@ -144,12 +145,8 @@ enroll_scep_open_csr(enroll_scep_t *m, const unsigned char *data, size_t len)
 
     if (memcmp(digest, m->signer_digest, ENROLL_DIGEST_LEN) != 0) {
 
-        if (!m->known) {
+        if (!m->known || !enroll_scep_csr_verifies(data, len)) {
             return ENROLL_SCEP_DECRYPT;
-        }
-
-        if (!enroll_scep_csr_verifies(data, len)) {
-            return ENROLL_BAD_SIGNATURE;
         }
     }
 
@@ -234,7 +231,8 @@ enroll_scep_open_poll(enroll_scep_t *m, const enroll_tlv_t *issuer,
     m->issuer = enroll_scep_name(issuer);
     m->subject = enroll_scep_name(subject);
 
-    return m->issuer && m->subject ? ENROLL_OK : ENROLL_SCEP_DECRYPT;
+    return enroll_scep_names_us(m) && m->subject ? ENROLL_OK
+                                                 : ENROLL_SCEP_DECRYPT;
 }
 
 
@@ -255,7 +253,34 @@ enroll_scep_open_serial(enroll_scep_t *m, const enroll_tlv_t *issuer,
     m->issuer = enroll_scep_name(issuer);
     m->serial = d2i_ASN1_INTEGER(NULL, &p, (long) serial->size);
 
-    return m->issuer && m->serial ? ENROLL_OK : ENROLL_SCEP_DECRYPT;
+    return enroll_scep_names_us(m) && m->serial ? ENROLL_OK
+                                                : ENROLL_SCEP_DECRYPT;
+}
+
+
+static int
+enroll_scep_names_us(const enroll_scep_t *m)
+{
+    int  i;
+
+    if (m->issuer == NULL) {
+        return 0;
+    }
+
+    if (m->issuers == NULL) {
+        return 1;
+    }
+
+    for (i = 0; i < sk_X509_num(m->issuers); i++) {
+        if (X509_NAME_cmp(X509_get_subject_name(sk_X509_value(m->issuers, i)),
+                          m->issuer)
+            == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
