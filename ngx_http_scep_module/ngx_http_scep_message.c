@@ -584,6 +584,15 @@ ngx_http_scep_answer(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
     /* a thread that is busy with it is too late */
 
     if (er->reply.len && !er->busy) {
+
+        /* a GET's answer is no more to be kept than a POST's */
+
+        ngx_str_set(&value, "no-store");
+
+        if (ngx_http_enroll_header(r, "Cache-Control", &value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
         return ngx_http_enroll_send(r, NGX_HTTP_OK,
                                     "application/x-pki-message", &er->reply);
     }

@@ -15,6 +15,10 @@
 
 
 #define ENROLL_SCEP_RSA_BITS   2048
+
+/* the signature is verified on the event loop, whoever it is from */
+
+#define ENROLL_SCEP_RSA_MAX    4096
 #define ENROLL_SCEP_CERTS      32
 
 
@@ -220,7 +224,9 @@ enroll_scep_signer_key(enroll_scep_t *m)
     nid = OBJ_obj2nid(alg->algorithm);
 
     if (nid == NID_rsaEncryption) {
-        if (key->bits < ENROLL_SCEP_RSA_BITS) {
+        if (key->bits < ENROLL_SCEP_RSA_BITS
+            || key->bits > ENROLL_SCEP_RSA_MAX)
+        {
             return ENROLL_SCEP_ALG;
         }
 

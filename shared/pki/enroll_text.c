@@ -141,6 +141,22 @@ enroll_text_done(enroll_text_t *text)
         return NULL;
     }
 
+    if (text->full) {
+
+        /* lest it be taken for the whole: no name ends in these */
+
+        if (text->len > ENROLL_TEXT_MAX - 4) {
+            text->len = ENROLL_TEXT_MAX - 4;
+
+            while (text->len && (text->data[text->len] & 0xc0) == 0x80) {
+                text->len--;
+            }
+        }
+
+        memcpy(text->data + text->len, " ...", 4);
+        text->len += 4;
+    }
+
     return OPENSSL_strndup(text->data, text->len);
 }
 

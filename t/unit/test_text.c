@@ -100,7 +100,7 @@ text_bounded(void **state)
 
     text = enroll_text_cn(subject);
     assert_true(strlen(text) <= ENROLL_TEXT_MAX);
-    assert_int_equal(strlen(text) % 3, 0);
+    assert_string_equal(text + strlen(text) - 4, " ...");
     OPENSSL_free(text);
 
     text = enroll_text_name(subject);
@@ -110,7 +110,7 @@ text_bounded(void **state)
     X509_NAME_free(subject);
     free(value);
 
-    /* a list ends with a whole name */
+    /* a list is cut behind a whole name, and says so */
 
     san = sk_GENERAL_NAME_new_null();
 
@@ -122,7 +122,7 @@ text_bounded(void **state)
 
     text = enroll_text_san(san);
     assert_true(strlen(text) <= ENROLL_TEXT_MAX);
-    assert_string_equal(text + strlen(text) - 10, "dns:a.test");
+    assert_string_equal(text + strlen(text) - 14, "dns:a.test ...");
 
     OPENSSL_free(text);
     GENERAL_NAMES_free(san);
