@@ -212,6 +212,14 @@ for ('est $nosuch', 'est devices; est_wrap $nosuch') {
 }
 good('none for any', '', location => 'est devices; est_auth none; '
     . 'enroll_names any;');
+for my $op ('', '(cacerts|simpleenroll)', '.*$|x', '[a-z]+$/') {
+    line("location: a regular expression with the end open: $op",
+        regex('~', $op), qr/must end with "\$"/);
+}
+line('location: the same without regard to case', regex('~*', ''),
+    qr/must end with "\$"/);
+good("location: $_", regex(split / /))
+    for '~ [a-z]+$', '~* (cacerts|simpleenroll)$';
 line('est outside of a location', 'est devices; #!', qr/not allowed here/);
 line('enroll_ca in a server', "server { enroll_ca x { }\n #!\n }",
     qr/not allowed here/, anywhere => 1);
@@ -223,6 +231,10 @@ $t->done;
 sub cert { "certificate %%DIR%%/$_[0].crt;" }
 sub key { "certificate_key %%DIR%%/$_[0].key;" }
 sub block { 'enroll_ca other { ' . join(' ', @_) . " }\n" }
+sub regex {
+    my ($how, $end) = @_;
+    return "server {\n location $how \"^/x/$end\" {\n est devices; #!\n}\n}";
+}
 sub ca { block(cert($_[0]), key($_[0])) }
 
 sub test {

@@ -25,6 +25,8 @@ $t->ca('ca');
 $t->users('users', dev1 => 'secret');
 $t->conf(<<'CONF');
     log_format addr '$remote_addr $enroll_identity';
+    log_format told '$status "$enroll_outcome" "$enroll_reason"';
+    access_log %%HOME%%/told.log told;
     limit_req_zone $binary_remote_addr zone=one:1m rate=1r/m;
 
     enroll_redis unix:%%DIR%%/redis.sock;
@@ -51,6 +53,10 @@ $t->conf(<<'CONF');
 
         location /limited/ { limit_req zone=one; est devices; }
         location /denied/ { deny all; est devices; }
+        location /basic/ {
+            auth_basic "gate"; auth_basic_user_file %%DIR%%/users;
+            est devices;
+        }
         location /any/ {
             satisfy any;
             allow 127.0.0.1;
@@ -120,6 +126,16 @@ is($r->{headers}{'x-inner'}, 1, 'if: with what stands there');
 is(get('/header/', headers => ['X: 1'])->{status}, 200, 'if: cacerts as well');
 is(ask('/self/')->{status}, 500, 'EST is nothing for a subrequest');
 
+# an answer of theirs is no outcome of ours
+
+my %gates = ('/denied/' => 403, '/refused/' => 403, '/limited/' => 429,
+             '/basic/' => 401);
+is(told($_, user => 'dev1:wrong'), "$gates{$_} \"-\" \"-\"", "$_: not logged")
+    for sort keys %gates;
+is(told('/if/', headers => ['X: stop']), '403 "-" "-"', 'if: not logged');
+is(told('/basic/'), '200 "issued" "issued"', 'what is issued is');
+is(told('/any/', user => ':'), '401 "refused" "bad_password"', 'and refused');
+
 # but none of them says who asks
 
 for my $prefix ('/request/', '/any/', '/if/', '/header/', '/allowed/',
@@ -169,6 +185,14 @@ sub ask {
 }
 
 sub enrols { my $r = ask(@_); return $r->{status} == 200 && $t->issued($r) }
+
+# the line of a request in the log
+sub told {
+    my $n = length $t->log('told');
+    ask(@_);
+    wait_for { $n < length $t->log('told') } 5;
+    return (split /\n/, $t->log('told'))[-1];
+}
 
 sub get {
     my ($prefix, %o) = @_;
