@@ -1,0 +1,125 @@
+#!/usr/bin/perl
+
+# Copyright (C) The nginx-enroll authors
+
+# GetCert gives a client its own certificate, others only to those whom the
+# location lists; GetCRL is refused in words.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+
+use Enroll;
+use EnrollDER;
+use EnrollSCEP;
+
+##############################################################################
+
+my $t = Enroll->new;
+
+$t->ca('ca', key => 'rsa:2048');
+$t->cert('helpdesk', key => 'rsa:2048', subject => '/CN=helpdesk');
+$t->conf(<<'CONF');
+    enroll_redis unix:%%DIR%%/redis.sock;
+    enroll_ca devices {
+        certificate %%DIR%%/ca.crt;
+        certificate_key %%DIR%%/ca.key;
+    }
+    scep_challenge secret;
+    scep_failure_limit off;
+
+    server {
+        listen 127.0.0.1:%%PORT_plain%%;
+        location /scep { scep devices; }
+        location /readers {
+            scep devices;
+            scep_get_cert_clients %%DIR%%/helpdesk.crt;
+        }
+    }
+CONF
+$t->run;
+
+my $s = EnrollSCEP->new($t, ra => 'ca');
+my ($c, $other) = map { $s->client($_) } qw(dev1 dev2);
+my $helpdesk = { name => 'helpdesk', key => $t->dir('helpdesk.key'),
+                 cert => $s->der_of('helpdesk') };
+
+my $m = $s->request($c, challenge => 'secret');
+my $der = $s->issued($s->send($m), $m, 'a certificate');
+my $serial = EnrollSCEP::serial($der);
+my $dev = $s->holder($c, $der);
+
+##############################################################################
+
+for my $by (['the certificate itself', $dev], ['the key alone', $c]) {
+    my ($name, $who) = @$by;
+    my $m = $s->get_cert($who, $serial);
+    is($s->issued($s->send($m), $m, "GetCert by $name"), $der, 'it is that');
+}
+$m = $s->get_cert($dev, $serial, transaction => 'constant');
+is($s->issued($s->send($m), $m, 'in a transaction of a constant name'), $der,
+    'it is that');
+$m = $s->get_cert($helpdesk, $serial);
+is($s->issued($s->send($m, path => '/readers'), $m, 'one who is listed'), $der,
+    'it is that');
+
+# others
+
+refuses($other, $serial, "another's");
+refuses($helpdesk, $serial, 'one who is listed elsewhere');
+refuses($other, $serial, 'one who is not listed', path => '/readers');
+refuses($s->holder($helpdesk, forge_cert(key => $helpdesk->{key},
+    subject => name(CN => 'helpdesk'))), $serial,
+    'a look-alike with the key of one who is listed', path => '/readers');
+
+# what there is not
+
+refuses($dev, $_, "serial $_") for '00', '01', '80', 'FF', '0080',
+    $serial x 3, '7F' x 16, '7F' x 500;
+refuses($dev, cert_fields($s->der_of('ca'))->{serial}, "the CA's own");
+refuses($helpdesk, '7F' x 16, 'a listed one: no such', path => '/readers');
+refuses($dev, $serial, 'another issuer', issuer => name(CN => 'nobody'));
+refuses($dev, $serial, 'an empty issuer', issuer => seq());
+
+# what is no IssuerAndSerialNumber
+
+my $issuer = cert_fields($s->der_of('ca'))->{subject};
+for my $bad (
+    ['empty', seq()], ['no serial', seq($issuer)],
+    ['an OCTET STRING', seq($issuer, octets('1'))],
+    ['three', seq($issuer, integer(1), integer(1))],
+    ['something behind', seq($issuer, integer(1)) . "\0"],
+    ['a subject', seq($issuer, name(CN => 'dev1'))],
+    ['a request', forge_csr(key => $c->{key})])
+{
+    my ($name, $data) = @$bad;
+    for my $type (21, 22) {
+        my $m = $s->message($dev, type => $type, data => $data);
+        $s->failed($s->send($m), $m, 2, 'envelope_not_opened',
+            "$type, malformed: $name");
+    }
+}
+
+# GetCRL
+
+$m = $s->get_cert($dev, $serial, type => 22);
+$s->failed($s->send($m), $m, 2, 'no_crl', 'GetCRL');
+
+is(scalar $t->keys('*:cert:*'), 1, 'nothing was issued');
+is($t->open_txns, '', 'no transaction is open');
+$t->done;
+
+##############################################################################
+
+sub refuses {
+    my ($c, $serial, $name, %o) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my @path = $o{path} ? (path => delete $o{path}) : ();
+    my $m = $s->get_cert($c, $serial, %o);
+    return $s->failed($s->send($m, @path), $m, 4, 'not_found',
+        "refused: $name");
+}
