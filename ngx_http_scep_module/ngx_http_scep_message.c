@@ -17,6 +17,8 @@ static enroll_outcome_e ngx_http_scep_decode(ngx_http_enroll_request_t *er,
     ngx_str_t *body);
 static enroll_outcome_e ngx_http_scep_message(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er, ngx_str_t *body);
+static ngx_int_t ngx_http_scep_address(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er);
 static enroll_outcome_e ngx_http_scep_note(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er, enroll_scep_t *m);
 static ngx_int_t ngx_http_scep_join(ngx_pool_t *pool, ngx_str_t *out,
@@ -92,6 +94,10 @@ ngx_http_scep_decode(ngx_http_enroll_request_t *er, ngx_str_t *body)
         return rc;
     }
 
+    if (ngx_http_scep_address(r, er) != NGX_OK) {
+        return ENROLL_INTERNAL;
+    }
+
     rc = enroll_scep_parse(&ctx->m, body->data, body->len,
                            ngx_http_scep_legacy_bits(ctx->conf));
 
@@ -140,6 +146,29 @@ ngx_http_scep_message(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
 }
 
 
+/* failures are counted for the address, and for a signer that did sign */
+
+static ngx_int_t
+ngx_http_scep_address(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
+{
+    u_char     *p;
+    ngx_str_t  *address;
+
+    address = &r->connection->addr_text;
+
+    p = ngx_pnalloc(er->pool, sizeof("address ") - 1 + address->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    er->fail_keys[0].data = p;
+    er->fail_keys[0].len = ngx_sprintf(p, "address %V", address) - p;
+    er->fail_n = 1;
+
+    return NGX_OK;
+}
+
+
 /* what makes messages the same, and what failures are counted by */
 
 static enroll_outcome_e
@@ -147,7 +176,6 @@ ngx_http_scep_note(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
     enroll_scep_t *m)
 {
     int                   i;
-    u_char               *p;
     X509                 *x;
     enroll_ra_t          *ra;
     enroll_ca_t          *ca;
@@ -172,16 +200,7 @@ ngx_http_scep_note(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
         return ENROLL_INTERNAL;
     }
 
-    p = ngx_pnalloc(er->pool, sizeof("address ") - 1
-                              + r->connection->addr_text.len);
-    if (p == NULL) {
-        return ENROLL_INTERNAL;
-    }
-
-    er->fail_keys[0] = er->poll_key;
-    er->fail_keys[1].data = p;
-    er->fail_keys[1].len = ngx_sprintf(p, "address %V",
-                                       &r->connection->addr_text) - p;
+    er->fail_keys[1] = er->poll_key;
     er->fail_n = 2;
 
     /* old RA certificates open messages until they expire */
