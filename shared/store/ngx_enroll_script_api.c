@@ -192,7 +192,8 @@ ngx_enroll_script_t  ngx_enroll_script_pending = {
  * keys:       "PREFIX{ca}:"
  * arguments:  transaction's id, decision, how long it is known, by whom
  *
- * A denied request has used its challenge.
+ * A denied request has used its challenge, and is not kept: the challenge may
+ * be in it.  One whose challenge was deleted can no more be approved.
  */
 
 ngx_enroll_script_t  ngx_enroll_script_decide = {
@@ -218,6 +219,12 @@ ngx_enroll_script_t  ngx_enroll_script_decide = {
     "    return {'conflict'}\n"
     "end\n"
     "\n"
+    "if decision == 'approved' and r[2] ~= ''\n"
+    "    and redis.call('EXISTS', base .. 'challenge:' .. r[2]) == 0\n"
+    "then\n"
+    "    return {'unknown'}\n"
+    "end\n"
+    "\n"
     "redis.call('HSET', request, 'state', decision, 'decided', num(now),\n"
     "           'decided_by', ARGV[4], 'expires', num(now + lifetime))\n"
     "redis.call('PEXPIRE', request, lifetime)\n"
@@ -229,6 +236,10 @@ ngx_enroll_script_t  ngx_enroll_script_decide = {
     "redis.call('ZREM', base .. 'pending', id)\n"
     "redis.call('ZREM', base .. 'waiting:location:' .. r[4], id)\n"
     "redis.call('ZREM', base .. 'waiting:address:' .. r[5], id)\n"
+    "\n"
+    "if decision == 'denied' then\n"
+    "    redis.call('HDEL', request, 'csr')\n"
+    "end\n"
     "\n"
     "if r[2] ~= '' then\n"
     "    if decision == 'approved' then\n"
