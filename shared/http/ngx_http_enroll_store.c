@@ -172,6 +172,7 @@ ngx_int_t
 ngx_http_enroll_record(ngx_http_enroll_request_t *er)
 {
     char                       text[ENROLL_KEY_TEXT];
+    time_t                     left;
     ngx_enroll_store_record_t  record;
 
     ngx_memzero(&record, sizeof(ngx_enroll_store_record_t));
@@ -191,10 +192,10 @@ ngx_http_enroll_record(ngx_http_enroll_request_t *er)
 
     /* a certificate that has ended is of no use to whoever lost it */
 
-    if (record.repeat
-        && (time_t) (record.repeat / 1000) > record.not_after - er->now)
-    {
-        record.repeat = ngx_max(record.not_after - er->now, 1) * 1000;
+    left = record.not_after - ngx_time() - 1;
+
+    if (record.repeat && (time_t) (record.repeat / 1000) > left) {
+        record.repeat = (left > 0) ? left * 1000 : 1;
     }
 
     record.key.data = (u_char *) text;
