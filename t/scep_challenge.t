@@ -66,10 +66,7 @@ for my $type ([UTF8String => 0x0c], [PrintableString => 0x13],
     ok(enrols('/scep', \text($type->[1], 'Secret 1')), $type->[0]);
 }
 ok(enrols('/scep', \text(0x1e, wide('Secret 1', 2))), 'BMPString');
-TODO: {
-    local $TODO = 'it is not taken yet';
-    ok(enrols('/scep', \text(0x1c, wide('Secret 1', 4))), 'UniversalString');
-}
+ok(enrols('/scep', \text(0x1c, wide('Secret 1', 4))), 'UniversalString');
 ok(enrols('/utf8', \utf8("d\xc3\xbc\xc3\x9f")), 'UTF-8');
 ok(enrols('/utf8', \text(0x1e, "\0d\0\xfc\0\xdf")), 'the same as BMPString');
 

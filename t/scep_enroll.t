@@ -59,10 +59,7 @@ my $der = $s->issued($r, $m, 'PKCSReq by POST');
 my $cert = cert_fields($der);
 
 is($r->{headers}{'content-length'}, length $r->{body}, 'Content-Length');
-TODO: {
-    local $TODO = 'answers do not say so yet';
-    is($r->{headers}{'cache-control'}, 'no-store', 'not to be kept');
-}
+is($r->{headers}{'cache-control'}, 'no-store', 'not to be kept');
 is($cert->{spki}, spki($c->{key}), 'the key of the request');
 is($cert->{subject}, name(CN => 'dev1'), 'its subject');
 is($cert->{exts}{oid('2.5.29.17')}{value}, seq(dns('dev1')), 'its name');

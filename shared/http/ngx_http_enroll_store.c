@@ -172,7 +172,8 @@ ngx_int_t
 ngx_http_enroll_record(ngx_http_enroll_request_t *er)
 {
     char                       text[ENROLL_KEY_TEXT];
-    time_t                     left;
+    int64_t                    left;
+    ngx_time_t                *tp;
     ngx_enroll_store_record_t  record;
 
     ngx_memzero(&record, sizeof(ngx_enroll_store_record_t));
@@ -192,10 +193,11 @@ ngx_http_enroll_record(ngx_http_enroll_request_t *er)
 
     /* a certificate that has ended is of no use to whoever lost it */
 
-    left = record.not_after - ngx_time() - 1;
+    tp = ngx_timeofday();
+    left = (int64_t) (record.not_after - tp->sec) * 1000 - tp->msec;
 
-    if (record.repeat && (time_t) (record.repeat / 1000) > left) {
-        record.repeat = (left > 0) ? left * 1000 : 1;
+    if (record.repeat && (int64_t) record.repeat > left) {
+        record.repeat = (left > 0) ? (ngx_msec_t) left : 1;
     }
 
     record.key.data = (u_char *) text;

@@ -247,15 +247,16 @@ enroll_csr_challenge(enroll_challenge_t *challenge, ASN1_TYPE *value)
     case V_ASN1_UTF8STRING:
     case V_ASN1_TELETEXSTRING:
     case V_ASN1_BMPSTRING:
+    case V_ASN1_UNIVERSALSTRING:
         break;
 
     default:
         return ENROLL_BAD_ATTRIBUTE;
     }
 
-    /* what is one octet of UTF-8 is two in a BMPString at most */
+    /* what is one octet of UTF-8 is four in a UniversalString */
 
-    if (string->length > 2 * ENROLL_CHALLENGE_LEN) {
+    if (string->length > 4 * ENROLL_CHALLENGE_LEN) {
         return ENROLL_BAD_ATTRIBUTE;
     }
 

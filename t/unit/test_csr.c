@@ -1076,8 +1076,6 @@ bad_challenges_are_refused(void **state)
               ENROLL_BAD_ATTRIBUTE },
             { "context tag", ATTR(oid, TLV(0x80, RAW("a"))),
               ENROLL_BAD_ATTRIBUTE },
-            { "UniversalString", ATTR(oid, TLV(0x1c, RAW("\0\0\0a"))),
-              ENROLL_BAD_ATTRIBUTE },
             { "VisibleString", ATTR(oid, TLV(0x1a, RAW("a"))),
               ENROLL_BAD_ATTRIBUTE },
             { "bad UTF-8", ATTR(oid, UTF8("a\xff")), ENROLL_BAD_ATTRIBUTE },
