@@ -87,8 +87,9 @@ for my $type (17, 19) {
 
     my ($info) = csr_fields(forge_csr(key => $new, subject => name(CN => 'dev1')));
     refuses($dev, { type => $type, csr => seq($info, sigalg($new),
-                    bits(sign($first->{key}, $info))) }, 1,
-        'proof_of_possession', "$type: no proof of the new key");
+                    bits(sign($first->{key}, $info))) }, 2,
+        'envelope_not_opened',
+        "$type: no proof of the new key, which could be a copied envelope");
 }
 
 # a subset of the names; the new certificate has the old one's
