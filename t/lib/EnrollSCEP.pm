@@ -315,6 +315,24 @@ sub public {
     return $t->dir($name);
 }
 
+# DER as BER: indefinite lengths, OCTET STRINGs in pieces of so many octets;
+# an element that
+# is equal to $keep stays as it is
+sub ber {
+    my ($der, $piece, $keep) = @_;
+    return join '', map {
+        my $e = $_;
+        $keep && $e->{whole} eq $keep ? $e->{whole}
+        : $e->{tag} & 0x20
+            ? chr($e->{tag}) . "\x80" . ber($e->{content}, $piece, $keep) . "\0\0"
+        : ($e->{tag} == 0x04 || $e->{tag} == 0x80) && length $e->{content} > $piece
+            ? ($e->{tag} == 0x04 ? "\x24" : "\xa0") . "\x80"
+              . join('', map { octets($_) } unpack "(a$piece)*", $e->{content})
+              . "\0\0"
+        : $e->{whole};
+    } kids($der);
+}
+
 ###############################################################################
 # asking
 

@@ -1,0 +1,101 @@
+#!/usr/bin/perl
+
+# Copyright (C) The nginx-enroll authors
+
+# What fails is counted by the signer's key and by the address, and bounded.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+
+use Enroll;
+use EnrollDER;
+use EnrollSCEP;
+
+##############################################################################
+
+my $t = Enroll->new;
+
+$t->ca('ca', key => 'rsa:2048');
+$t->conf(<<'CONF');
+    enroll_redis unix:%%DIR%%/redis.sock;
+    enroll_ca devices {
+        certificate %%DIR%%/ca.crt;
+        certificate_key %%DIR%%/ca.key;
+    }
+    enroll_ca others {
+        certificate %%DIR%%/ca.crt;
+        certificate_key %%DIR%%/ca.key;
+    }
+    scep_challenge secret;
+    set_real_ip_from 127.0.0.1;
+    real_ip_header X-Client;
+
+    server {
+        listen 127.0.0.1:%%PORT_plain%%;
+        location /scep { scep devices; scep_failure_limit 3 2s; }
+        location /off { scep others; scep_failure_limit off; }
+    }
+CONF
+$t->run;
+
+my $s = EnrollSCEP->new($t, ra => 'ca');
+my ($a, $b) = map { $s->client($_) } qw(dev1 dev2);
+
+##############################################################################
+
+# by the key: from an address of its own each time
+
+$s->issued(asked($a, 'secret', 1), 'a good one');
+$s->failed(asked($a, 'wrong', $_), 2, 'challenge_unknown', "failure $_")
+    for 2 .. 4;
+$s->failed(asked($a, 'secret', 5), 2, 'too_many_failures',
+    'too many of the key: not even the right challenge');
+$s->issued(asked($b, 'secret', 5), 'another key');
+
+# by the address: with a key of its own each time
+
+my @keys = map { $s->client("key$_", kind => 'ec:P-256') } 1 .. 3;
+$s->failed(asked($_, 'wrong', 9), 2, 'challenge_unknown',
+    "failure of $_->{name}") for @keys;
+$s->failed(asked($b, 'secret', 9), 2, 'too_many_failures',
+    'too many of the address');
+$s->issued(asked($b, 'secret', 10), 'another address');
+
+# for a time
+
+select undef, undef, undef, 2.2;
+$s->issued(asked($a, 'secret', 5), 'the key again, after a time');
+$s->issued(asked($b, 'secret', 9), 'the address again');
+
+# what is not taken apart has no signer, and counts for nobody else
+
+$s->send('x') for 1 .. 5;
+$s->issued(asked($b, 'secret', 11), 'after noise');
+
+# off
+
+$s->failed(asked($a, 'wrong', 1, '/off'), 2, 'challenge_unknown', 'off: wrong')
+    for 1 .. 6;
+$s->issued(asked($a, 'secret', 1, '/off'), 'off: never too many');
+
+is(scalar(grep { $t->redis('TTL', $_) < 0 } $t->keys('*fail*')), 0,
+    'the counters end');
+$t->done;
+
+##############################################################################
+
+sub asked {
+    my ($c, $challenge, $host, $path) = @_;
+    my $m = $s->request($c, challenge => $challenge);
+    $path //= '/scep';
+    my $r = $s->response($s->start($m, raw =>
+        "POST $path HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        . "X-Client: 192.0.2.$host\r\nContent-Length: "
+        . length($m->{der}) . "\r\n\r\n$m->{der}"));
+    return ($r, $m);
+}

@@ -1,0 +1,100 @@
+#!/usr/bin/perl
+
+# Copyright (C) The nginx-enroll authors
+
+# The algorithms of old clients: taken where the location names them, alone,
+# and refused elsewhere.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+
+use Enroll;
+use EnrollDER;
+use EnrollSCEP;
+
+##############################################################################
+
+my $t = Enroll->new;
+
+$t->ca('ca', key => 'rsa:2048');
+my $conf = <<'CONF';
+    enroll_redis unix:%%DIR%%/redis.sock;
+    enroll_ca devices {
+        certificate %%DIR%%/ca.crt;
+        certificate_key %%DIR%%/ca.key;
+    }
+    scep_challenge secret;
+    scep_failure_limit off;
+
+    server {
+        listen 127.0.0.1:%%PORT_plain%%;
+        location /none { scep devices; }
+        location /sha1 { scep devices; scep_legacy sha1; }
+        location /md5 { scep devices; scep_legacy md5; }
+        location /des3 { scep devices; scep_legacy des3; }
+        location /des { scep devices; scep_legacy des; }
+        location /all { scep devices; scep_legacy sha1 md5 des3 des; }
+    }
+CONF
+my ($rc) = $t->command('openssl', 'list', '-provider', 'legacy', '-providers');
+plan(skip_all => 'no legacy provider') if $rc;
+$t->conf($conf)->run;
+
+my $s = EnrollSCEP->new($t, ra => 'ca');
+my $c = $s->client('dev1');
+
+##############################################################################
+
+my @algorithms = (
+    [none => sha256 => 'aes-128-cbc'], [sha1 => sha1 => 'aes-128-cbc'],
+    [md5 => md5 => 'aes-128-cbc'], [des3 => sha256 => 'des-ede3-cbc'],
+    [des => sha256 => 'des-cbc'], [all => sha1 => 'des-cbc'],
+    [all => md5 => 'des-cbc'], [all => sha1 => 'des-ede3-cbc']);
+
+for my $how (@algorithms) {
+    my ($needs, $digest, $cipher) = @$how;
+    my %how = (challenge => 'secret', digest => $digest, cipher => $cipher);
+
+    for my $where (qw(none sha1 md5 des3 des all)) {
+        my $m = $s->request($c, %how);
+        my $r = $s->send($m, path => "/$where");
+        my $name = "scep_legacy $where: $digest $cipher";
+
+        if ($where eq 'all' || $where eq $needs || $needs eq 'none') {
+            $s->issued($r, $m, $name);
+            is($s->open($r, $m)->{cipher}, $cipher, 'the answer is alike');
+            next;
+        }
+
+        # a digest that is not taken is not used for the answer either
+        my $known = $digest eq 'sha256' || $digest eq $where;
+        $s->failed($r, $m, 0, 'message_algorithm', "$name: refused",
+            digest => $known ? $digest : 'sha256');
+    }
+}
+
+# what they say of it
+
+my %caps = (none => '', sha1 => 'SHA-1', md5 => '', des3 => 'DES3', des => '');
+for my $where (sort keys %caps) {
+    my $r = $t->curl('http://127.0.0.1:' . $t->port('plain')
+                     . "/$where?operation=GetCACaps");
+    is(join(' ', $r->{body} =~ /^(DES3|SHA-1|DES|MD5)$/mg), $caps{$where},
+        "scep_legacy $where: GetCACaps");
+    like($r->{body}, qr/^(?:[A-Za-z0-9-]+\n)+\z/, 'in lines, none of them blank');
+    is(scalar(grep { $r->{body} =~ /^\Q$_\E$/m } qw(AES POSTPKIOperation Renewal
+        SCEPStandard SHA-256 SHA-512)), 6, 'beside the usual');
+}
+
+for my $bad ('rc4', 'none', 'sha1 sha1 nothing') {
+    my ($rc, $out) = $t->nginx_t($conf =~ s/scep_legacy sha1;/scep_legacy $bad;/r);
+    ok($rc && $out =~ /\[emerg\]/, "nginx -t: scep_legacy $bad");
+}
+
+is($t->open_txns, '', 'no transaction is open');
+$t->done;
