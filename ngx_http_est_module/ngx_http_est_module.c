@@ -22,11 +22,6 @@ static char *ngx_http_est_merge_loc_conf(ngx_conf_t *cf, void *parent,
 static char *ngx_http_est_endpoint_check(ngx_conf_t *cf,
     ngx_http_est_loc_conf_t *conf);
 static char *ngx_http_est(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_http_est_basic_users(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_est_client_ca(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static void ngx_http_est_client_ca_free(void *data);
 static char *ngx_http_est_set_csrattrs(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
@@ -59,16 +54,16 @@ static ngx_command_t  ngx_http_est_commands[] = {
 
     { ngx_string("est_basic_users"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_est_basic_users,
+      ngx_http_enroll_users_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      0,
+      offsetof(ngx_http_est_loc_conf_t, users),
       NULL },
 
     { ngx_string("est_client_ca"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_est_client_ca,
+      ngx_http_enroll_certs_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      0,
+      offsetof(ngx_http_est_loc_conf_t, client_ca),
       NULL },
 
     { ngx_string("est_unrecorded"),
@@ -427,63 +422,6 @@ ngx_http_est(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     eslcf->named = clcf->named;
 
     return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_est_basic_users(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_est_loc_conf_t *eslcf = conf;
-
-    ngx_str_t  *value;
-
-    if (eslcf->users != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    eslcf->users = ngx_http_enroll_read_users(cf, &value[1]);
-
-    return eslcf->users ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_est_client_ca(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_est_loc_conf_t *eslcf = conf;
-
-    ngx_str_t           *value;
-    ngx_pool_cleanup_t  *cln;
-
-    if (eslcf->client_ca != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    value = cf->args->elts;
-
-    eslcf->client_ca = ngx_http_enroll_read_certs(cf, &value[1]);
-    if (eslcf->client_ca == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    cln->handler = ngx_http_est_client_ca_free;
-    cln->data = eslcf->client_ca;
-
-    return NGX_CONF_OK;
-}
-
-
-static void
-ngx_http_est_client_ca_free(void *data)
-{
-    sk_X509_pop_free((STACK_OF(X509) *) data, X509_free);
 }
 
 

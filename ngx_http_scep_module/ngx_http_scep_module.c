@@ -27,9 +27,6 @@ static char *ngx_http_scep_challenge(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_scep_failure_limit(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_http_scep_get_cert_clients(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static void ngx_http_scep_readers_free(void *data);
 
 
 static ngx_conf_enum_t  ngx_http_scep_ca_certs[] = {
@@ -109,9 +106,9 @@ static ngx_command_t  ngx_http_scep_commands[] = {
 
     { ngx_string("scep_get_cert_clients"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_scep_get_cert_clients,
+      ngx_http_enroll_certs_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      0,
+      offsetof(ngx_http_scep_loc_conf_t, readers),
       NULL },
 
       ngx_null_command
@@ -468,42 +465,4 @@ ngx_http_scep_failure_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     sclcf->failures_time = time;
 
     return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_scep_get_cert_clients(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_scep_loc_conf_t *sclcf = conf;
-
-    ngx_str_t           *value;
-    ngx_pool_cleanup_t  *cln;
-
-    if (sclcf->readers != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    value = cf->args->elts;
-
-    sclcf->readers = ngx_http_enroll_read_certs(cf, &value[1]);
-    if (sclcf->readers == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    cln->handler = ngx_http_scep_readers_free;
-    cln->data = sclcf->readers;
-
-    return NGX_CONF_OK;
-}
-
-
-static void
-ngx_http_scep_readers_free(void *data)
-{
-    sk_X509_pop_free((STACK_OF(X509) *) data, X509_free);
 }

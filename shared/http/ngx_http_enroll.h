@@ -317,6 +317,10 @@ EVP_PKEY *ngx_http_enroll_key_load(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *file, ngx_uint_t *remote);
 STACK_OF(X509) *ngx_http_enroll_read_certs(ngx_conf_t *cf, ngx_str_t *name);
 ngx_array_t *ngx_http_enroll_read_users(ngx_conf_t *cf, ngx_str_t *name);
+char *ngx_http_enroll_users_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_enroll_certs_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 /*
  * The CA and profile that the location names for this request: ENROLL_OK and

@@ -22,11 +22,6 @@ static char *ngx_http_enroll_api_parameter(ngx_conf_t *cf,
     ngx_http_enroll_api_loc_conf_t *alcf, ngx_str_t *value);
 static char *ngx_http_enroll_api_allow(ngx_conf_t *cf,
     ngx_http_enroll_api_loc_conf_t *alcf, ngx_str_t *value);
-static char *ngx_http_enroll_api_users(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_http_enroll_api_client_ca(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static void ngx_http_enroll_api_client_ca_free(void *data);
 
 
 static ngx_conf_enum_t  ngx_http_enroll_api_guards[] = {
@@ -49,16 +44,16 @@ static ngx_command_t  ngx_http_enroll_api_commands[] = {
 
     { ngx_string("enroll_api_users"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_enroll_api_users,
+      ngx_http_enroll_users_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      0,
+      offsetof(ngx_http_enroll_api_loc_conf_t, users),
       NULL },
 
     { ngx_string("enroll_api_client_ca"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_enroll_api_client_ca,
+      ngx_http_enroll_certs_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      0,
+      offsetof(ngx_http_enroll_api_loc_conf_t, client_ca),
       NULL },
 
       ngx_null_command
@@ -367,61 +362,4 @@ ngx_http_enroll_api_allow(ngx_conf_t *cf, ngx_http_enroll_api_loc_conf_t *alcf,
     }
 
     return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_http_enroll_api_users(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_enroll_api_loc_conf_t *alcf = conf;
-
-    ngx_str_t  *value;
-
-    if (alcf->users != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    alcf->users = ngx_http_enroll_read_users(cf, &value[1]);
-
-    return alcf->users ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_http_enroll_api_client_ca(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_enroll_api_loc_conf_t *alcf = conf;
-
-    ngx_str_t           *value;
-    ngx_pool_cleanup_t  *cln;
-
-    if (alcf->client_ca != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    value = cf->args->elts;
-
-    alcf->client_ca = ngx_http_enroll_read_certs(cf, &value[1]);
-    if (alcf->client_ca == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    cln->handler = ngx_http_enroll_api_client_ca_free;
-    cln->data = alcf->client_ca;
-
-    return NGX_CONF_OK;
-}
-
-
-static void
-ngx_http_enroll_api_client_ca_free(void *data)
-{
-    sk_X509_pop_free((STACK_OF(X509) *) data, X509_free);
 }

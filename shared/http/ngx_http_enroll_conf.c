@@ -21,6 +21,7 @@ typedef struct {
 
 static char *ngx_http_enroll_block_command(ngx_conf_t *cf,
     ngx_command_t *dummy, void *conf);
+static void ngx_http_enroll_certs_free(void *data);
 static char *ngx_http_enroll_endpoint_error(ngx_conf_t *cf,
     ngx_http_enroll_endpoint_t *endpoint, const char *what, ngx_str_t *name);
 
@@ -460,4 +461,69 @@ ngx_http_enroll_read_users(ngx_conf_t *cf, ngx_str_t *name)
     }
 
     return users;
+}
+
+
+/* directives that name a file: of users, of certificates */
+
+char *
+ngx_http_enroll_users_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    ngx_str_t     *value;
+    ngx_array_t  **users;
+
+    users = (ngx_array_t **) (p + cmd->offset);
+
+    if (*users != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    *users = ngx_http_enroll_read_users(cf, &value[1]);
+
+    return *users ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_enroll_certs_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    ngx_str_t            *value;
+    STACK_OF(X509)      **certs;
+    ngx_pool_cleanup_t   *cln;
+
+    certs = (STACK_OF(X509) **) (p + cmd->offset);
+
+    if (*certs != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    *certs = ngx_http_enroll_read_certs(cf, &value[1]);
+    if (*certs == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    cln->handler = ngx_http_enroll_certs_free;
+    cln->data = *certs;
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+ngx_http_enroll_certs_free(void *data)
+{
+    sk_X509_pop_free((STACK_OF(X509) *) data, X509_free);
 }
