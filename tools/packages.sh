@@ -6,14 +6,20 @@
 #                           through sudo; returns 1, and says why, otherwise
 #
 # Debian starts the services of what it installs.  Nothing here wants them,
-# so nginx and redis-server are kept from starting where they are installed
-# now; a service that is on this machine already is left alone.
+# so nginx, redis-server and certmonger are kept from starting where they are
+# installed now; a service that is on this machine already is left alone.
 
 packages_build="nginx nginx-dev gcc make libc6-dev libhiredis-dev libssl-dev"
 packages_run="redis-server openssl curl ca-certificates"
-packages_test="libcmocka-dev strongswan-pki libstrongswan-standard-plugins perl
-               libio-socket-ssl-perl python3 softhsm2
-               libengine-pkcs11-openssl"
+packages_test="libcmocka-dev strongswan-pki libstrongswan-standard-plugins
+               libstrongswan-extra-plugins perl libio-socket-ssl-perl python3
+               softhsm2 libengine-pkcs11-openssl"
+
+# clients of SCEP, without which their tests are skipped: not every release of
+# Debian has each of them
+
+packages_clients=("scep" "certmonger"
+                  "default-jdk-headless libbcprov-java libbcpkix-java")
 
 
 # the lines that root runs; $@: the packages
@@ -31,7 +37,7 @@ if [ ! -e $policy ]; then
         echo "case \" \$* \" in"
         for p in "$@"; do
             case $p in
-                nginx|redis-server)
+                nginx|redis-server|certmonger)
                     echo "*\" $p \"*|*\" $p.service \"*) exit 101 ;;" ;;
             esac
         done
