@@ -132,7 +132,8 @@ for my $other (17, 20, 21, 22) {
     my $m = $s->again($base, attr => { messageType =>
         attribute($type, printable($other)) });
     $s->failed($s->send($m), $m, $other == 17 ? (4, 'renewal_issuer')
-                                              : (2, 'envelope_not_opened'),
+                                 : $other == 22 ? (2, 'no_crl')
+                                                : (2, 'envelope_not_opened'),
         "a request as $other");
 }
 

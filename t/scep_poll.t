@@ -70,8 +70,8 @@ is(join('|', @{$list[0]}{qw(subject san key protocol operation location)}),
 
 refuses($other, $m->{transaction}, 4, 'not_found', 'another key');
 refuses($c, 'nosuch', 4, 'not_found', 'another transaction');
-refuses($c, $m->{transaction}, 4, 'not_found', 'another issuer', '/scep',
-    data => seq(name(CN => 'nobody'), name(CN => 'dev1')));
+refuses($c, $m->{transaction}, 2, 'envelope_not_opened', 'another issuer',
+    '/scep', data => seq(name(CN => 'nobody'), name(CN => 'dev1')));
 refuses($c, $m->{transaction}, 4, 'not_found', 'another location', '/other');
 $poll = $s->poll($c, $m->{transaction}, subject => name(CN => 'whoever'),
     more => [attribute('2.16.840.1.113733.1.9.6', octets('stale'))]);
