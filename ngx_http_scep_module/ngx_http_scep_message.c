@@ -237,6 +237,7 @@ ngx_http_scep_note(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
     ctx->issuers = sk_X509_dup(ra->certs);
 
     if (ctx->issuers == NULL
+        || !sk_X509_push(ctx->issuers, ra->sign_cert)
         || !sk_X509_push(ctx->issuers, sk_X509_value(ca->chain, 0)))
     {
         return ENROLL_INTERNAL;
