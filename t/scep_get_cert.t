@@ -112,10 +112,12 @@ for my $bad (
     $s->failed($s->send($m), $m, 2, 'no_crl', "GetCRL, malformed: $name");
 }
 
-# GetCRL
+# GetCRL, whatever is in it
 
 $m = $s->get_cert($dev, $serial, type => 22);
 $s->failed($s->send($m), $m, 2, 'no_crl', 'GetCRL');
+$m = $s->message($dev, type => 22, data => 'x');
+$s->failed($s->send($m), $m, 2, 'no_crl', 'GetCRL, malformed');
 
 is(scalar $t->keys('*:cert:*'), 1, 'nothing was issued');
 is($t->open_txns, '', 'no transaction is open');
