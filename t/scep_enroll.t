@@ -82,8 +82,7 @@ is($a->{sid}, EnrollSCEP::issuer_and_serial($s->der_of('ra')), 'and named');
 my $record = $t->hash($t->record_key($cert->{serial}));
 is($record->{status}, 'valid', 'the record: status');
 is($record->{protocol}, 'scep', 'the record: protocol');
-is(unpack('H*', $t->redis('HGET', $t->record_key($cert->{serial}), 'cert'))
-       =~ /./ ? 1 : 0, 1, 'the record: the certificate');
+ok(length $record->{cert}, 'the record: the certificate');
 my ($counters) = grep { $t->redis('TYPE', $_) eq 'hash' }
                       $t->keys('enroll:{devices}:*count*');
 is($t->redis('HGET', $counters, 'total'), 1, 'counted');
@@ -142,6 +141,23 @@ for my $how (
     is(bare($a->{key_alg} // ''), bare(EnrollSCEP::key_alg($oaep)),
         "$name: the key transport");
 }
+
+# AES-GCM, where the request came as AuthEnvelopedData
+
+my $csr = forge_csr(key => $c->{key}, subject => name(CN => 'dev1'),
+                    attributes => [challenge(utf8('secret'))]);
+$t->openssl('cms', '-encrypt', '-binary', '-aes-128-gcm', '-outform', 'DER',
+    '-in', $t->write('gcm.in', $csr), '-out', $t->dir('gcm.p7'), '-recip',
+    $t->dir('ra.crt'));
+$m = $s->message($c, type => 19, envelope => $t->read('gcm.p7'));
+$r = $s->send($m);
+$s->issued($r, $m, 'AES-128-GCM');
+is($s->open($r, $m)->{env_type}, oid('1.2.840.113549.1.9.16.1.23'),
+    'AES-128-GCM: the answer is AuthEnvelopedData');
+my $broken = $t->read('gcm.p7');
+substr($broken, -1) ^= "\x01";
+$m = $s->message($c, type => 19, envelope => $broken);
+$s->failed($s->send($m), $m, 2, 'envelope_not_opened', 'a broken tag');
 
 # refusals mirror what they can, and show no certificate
 

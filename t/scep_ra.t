@@ -24,7 +24,6 @@ my $t = Enroll->new;
 $t->ca('rsa', key => 'rsa:2048');
 $t->ca('ec');
 $t->ra("ra-$_", $_) for qw(rsa ec);
-$t->ra('old', 'ec');
 $t->ra('sign', 'rsa', ext => <<'EXT');
 basicConstraints=critical,CA:FALSE
 keyUsage=critical,digitalSignature
@@ -33,11 +32,14 @@ $t->ra('enc', 'rsa', ext => <<'EXT');
 basicConstraints=critical,CA:FALSE
 keyUsage=critical,keyEncipherment
 EXT
-my $key = $t->key('expired', 'rsa:2048');
-$t->keep('expired', forge_cert(key => $t->dir('ec.key'), subject_key => $key,
-    issuer_cert => unpem($t->read('ec.crt')), from => -9e6, till => -60,
-    subject => name(CN => 'expired'), exts => [
-        extension('2.5.29.15', der(0x03, "\x05\xa0"), 1)]));
+for (['old', 9e6], ['expired', -60]) {
+    my ($name, $till) = @$_;
+    $t->keep($name, forge_cert(key => $t->dir('ec.key'),
+        subject_key => $t->key($name, 'rsa:2048'),
+        issuer_cert => unpem($t->read('ec.crt')), from => -9e6, till => $till,
+        subject => name(CN => $name), exts => [
+            extension('2.5.29.15', der(0x03, "\x05\xa0"), 1)]));
+}
 
 sub pair {
     my ($name, $what) = @_;
