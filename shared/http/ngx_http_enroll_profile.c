@@ -452,7 +452,8 @@ ngx_http_enroll_profile_usage(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     extended = (cmd->offset != 0);
 
     if (extended ? profile->pki.ext_key_usage != NULL
-                 : profile->pki.key_usage != NULL)
+                 : (profile->pki.key_usage || profile->pki.key_usage_ec
+                    || profile->pki.key_usage_sign))
     {
         return "is duplicate";
     }
