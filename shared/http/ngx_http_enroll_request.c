@@ -353,9 +353,15 @@ static void
 ngx_http_enroll_log(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
 {
     ngx_str_t                none = ngx_null_string, *ca;
+    const char              *cause;
     const enroll_outcome_t  *outcome;
 
     outcome = enroll_outcome(er->outcome);
+
+    /* a job that outlived its request may be writing it right now */
+
+    cause = (er->outcome == ENROLL_SIGN_FAILED) ? er->error : "";
+
     ca = er->ca ? &er->ca->name : &none;
 
     switch (outcome->class) {
@@ -377,7 +383,7 @@ ngx_http_enroll_log(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "%V %V failed: %s%s%s, CA \"%V\", identity \"%V\"",
                       &er->protocol->name, &er->operation, outcome->reason,
-                      er->error[0] ? " " : "", er->error,
+                      cause[0] ? " " : "", cause,
                       ca, &er->identity);
         break;
     }
