@@ -41,12 +41,32 @@ typedef struct {
 } ngx_http_scep_loc_conf_t;
 
 
+/*
+ * What the threads need beside the message, and may not look for themselves:
+ * the location's configuration
+ */
+
+typedef struct {
+    enroll_scep_t                *m;
+    ngx_http_scep_loc_conf_t     *conf;
+    enroll_ra_t                   ra;         /* without what is expired */
+    STACK_OF(X509)               *issuers;    /* that a message may name */
+} ngx_http_scep_ctx_t;
+
+
 /* the lowest bit of a bitmask in a configuration is nginx's own */
 
 #define ngx_http_scep_legacy_bits(conf)  ((unsigned) (conf)->legacy >> 1)
 
 
 ngx_int_t ngx_http_scep_handler(ngx_http_request_t *r);
+
+/* of the protocol, see ngx_http_enroll_protocol_t */
+
+enroll_outcome_e ngx_http_scep_authorize(ngx_http_enroll_request_t *er);
+void ngx_http_scep_encode(ngx_http_enroll_request_t *er);
+ngx_int_t ngx_http_scep_answer(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er);
 
 
 extern const ngx_http_enroll_protocol_t  ngx_http_scep_protocol;

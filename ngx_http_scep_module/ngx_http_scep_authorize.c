@@ -1,0 +1,210 @@
+
+/*
+ * Copyright (C) The nginx-enroll authors
+ */
+
+
+/*
+ * Who asks in a message that is opened, and whether they may (RFC 8894,
+ * sections 2.3 to 2.5 and 4.3 to 4.5).
+ */
+
+
+#include "ngx_http_scep.h"
+
+
+static enroll_outcome_e ngx_http_scep_renewal(ngx_http_enroll_request_t *er,
+    enroll_scep_t *m);
+static enroll_outcome_e ngx_http_scep_first(ngx_http_enroll_request_t *er,
+    enroll_scep_t *m);
+static enroll_outcome_e ngx_http_scep_challenged(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er, ngx_uint_t required);
+static enroll_outcome_e ngx_http_scep_poll(ngx_http_enroll_request_t *er,
+    enroll_scep_t *m);
+static enroll_outcome_e ngx_http_scep_get_cert(ngx_http_enroll_request_t *er,
+    enroll_scep_t *m);
+
+
+enroll_outcome_e
+ngx_http_scep_authorize(ngx_http_enroll_request_t *er)
+{
+    enroll_scep_t        *m;
+    ngx_http_scep_ctx_t  *ctx;
+
+    ctx = er->message;
+    m = ctx->m;
+
+    switch (m->type) {
+
+    case ENROLL_SCEP_PKCS_REQ:
+        er->csr = m->csr;
+        return m->known ? ngx_http_scep_renewal(er, m)
+                        : ngx_http_scep_first(er, m);
+
+    case ENROLL_SCEP_RENEWAL_REQ:
+        er->csr = m->csr;
+        return m->known ? ngx_http_scep_renewal(er, m)
+                        : ENROLL_RENEWAL_ISSUER;
+
+    case ENROLL_SCEP_CERT_POLL:
+        return ngx_http_scep_poll(er, m);
+
+    case ENROLL_SCEP_GET_CERT:
+        return ngx_http_scep_get_cert(er, m);
+
+    default:
+        return ENROLL_SCEP_TYPE;
+    }
+}
+
+
+/* RFC 8894, section 2.4: by a certificate of ours, which is proof enough */
+
+static enroll_outcome_e
+ngx_http_scep_renewal(ngx_http_enroll_request_t *er, enroll_scep_t *m)
+{
+    enroll_outcome_e  rc;
+
+    if (X509_get_extension_flags(m->signer) & EXFLAG_CA) {
+        return ENROLL_CERT_NOT_VERIFIED;
+    }
+
+    rc = enroll_cert_dates(m->signer, er->now);
+
+    if (rc != ENROLL_OK) {
+        return rc;
+    }
+
+    if (ngx_http_enroll_is(er, m->signer) != NGX_OK) {
+        return ENROLL_INTERNAL;
+    }
+
+    er->renewal = 1;
+    er->subset = 1;
+
+    return ngx_http_scep_challenged(er->request, er, 0);
+}
+
+
+/*
+ * A first request is signed by a certificate that proves nothing but the key:
+ * that must be the request's.  Its subject need not be.
+ */
+
+static enroll_outcome_e
+ngx_http_scep_first(ngx_http_enroll_request_t *er, enroll_scep_t *m)
+{
+    ngx_str_t  hex;
+
+    if (ngx_memcmp(m->signer_digest, m->csr->key_digest, ENROLL_DIGEST_LEN)
+        != 0)
+    {
+        return ENROLL_KEY_MISMATCH;
+    }
+
+    hex = er->poll_key;
+
+    er->requester.data = ngx_pnalloc(er->pool, sizeof("key:") - 1 + hex.len);
+    if (er->requester.data == NULL) {
+        return ENROLL_INTERNAL;
+    }
+
+    er->requester.len = ngx_sprintf(er->requester.data, "key:%V", &hex)
+                        - er->requester.data;
+
+    er->auth = NGX_HTTP_ENROLL_CHALLENGE;
+
+    return ngx_http_scep_challenged(er->request, er, 1);
+}
+
+
+/* a challenge that is there must be right, whether one is required or not */
+
+static enroll_outcome_e
+ngx_http_scep_challenged(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
+    ngx_uint_t required)
+{
+    u_char                     digest[ENROLL_DIGEST_LEN];
+    enroll_challenge_t        *challenge;
+    ngx_http_scep_ctx_t       *ctx;
+    ngx_http_scep_loc_conf_t  *conf;
+
+    ctx = er->message;
+    conf = ctx->conf;
+
+    challenge = &er->csr->challenge;
+
+    if (conf->challenge == NGX_HTTP_SCEP_CHALLENGE_OFF) {
+        return ENROLL_OK;
+    }
+
+    if (challenge->len == 0) {
+        return required ? ENROLL_CHALLENGE_REQUIRED : ENROLL_OK;
+    }
+
+    if (EVP_Digest(challenge->data, challenge->len, digest, NULL, EVP_sha256(),
+                   NULL)
+        != 1)
+    {
+        return ENROLL_INTERNAL;
+    }
+
+    if (conf->challenge == NGX_HTTP_SCEP_CHALLENGE_STATIC) {
+        return CRYPTO_memcmp(digest, conf->secret, ENROLL_DIGEST_LEN) == 0
+               ? ENROLL_OK : ENROLL_CHALLENGE_UNKNOWN;
+    }
+
+    /* one-time: the store knows */
+
+    return ngx_http_enroll_hex(er->pool, &er->challenge, digest,
+                               ENROLL_DIGEST_LEN)
+           == NGX_OK ? ENROLL_OK : ENROLL_INTERNAL;
+}
+
+
+/* section 4.4: only the key that asked gets an answer */
+
+static enroll_outcome_e
+ngx_http_scep_poll(ngx_http_enroll_request_t *er, enroll_scep_t *m)
+{
+    er->intent = NGX_HTTP_ENROLL_POLL;
+    er->auth = NGX_HTTP_ENROLL_CHALLENGE;
+
+    return ENROLL_OK;
+}
+
+
+/* section 4.5: one's own certificate; any, for those whom the location lists */
+
+static enroll_outcome_e
+ngx_http_scep_get_cert(ngx_http_enroll_request_t *er, enroll_scep_t *m)
+{
+    int                   i;
+    ngx_http_scep_ctx_t  *ctx;
+
+    ctx = er->message;
+
+    er->number.data = ngx_pnalloc(er->pool, ENROLL_SERIAL_TEXT);
+    if (er->number.data == NULL) {
+        return ENROLL_INTERNAL;
+    }
+
+    er->number.len = enroll_text_serial(m->serial, (char *) er->number.data);
+
+    if (er->number.len == 0) {
+        return ENROLL_NOT_FOUND;
+    }
+
+    er->intent = NGX_HTTP_ENROLL_LOOKUP;
+
+    for (i = 0; i < sk_X509_num(ctx->conf->readers); i++) {
+        if (X509_cmp(sk_X509_value(ctx->conf->readers, i), m->signer) == 0
+            && enroll_cert_dates(m->signer, er->now) == ENROLL_OK)
+        {
+            ngx_str_null(&er->poll_key);
+            break;
+        }
+    }
+
+    return ENROLL_OK;
+}
