@@ -87,7 +87,7 @@ typedef struct {
     time_t                        renew_before;
     ngx_uint_t                    renew_copy;
     ngx_uint_t                    renew_any;  /* certificates of any profile */
-    ngx_uint_t                    rsa_quick;  /* no test for prime moduli */
+    ngx_uint_t                    rsa_full;   /* also whether it is prime */
     ngx_uint_t                    san_set;
 } ngx_http_enroll_profile_t;
 

@@ -47,8 +47,8 @@ static ngx_conf_enum_t  ngx_http_enroll_reenroll_profile[] = {
 
 
 static ngx_conf_enum_t  ngx_http_enroll_rsa_check[] = {
-    { ngx_string("full"), 0 },
-    { ngx_string("quick"), 1 },
+    { ngx_string("quick"), 0 },
+    { ngx_string("full"), 1 },
     { ngx_null_string, 0 }
 };
 
@@ -92,7 +92,7 @@ static ngx_command_t  ngx_http_enroll_profile_commands[] = {
       NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
       0,
-      offsetof(ngx_http_enroll_profile_t, rsa_quick),
+      offsetof(ngx_http_enroll_profile_t, rsa_full),
       ngx_http_enroll_rsa_check },
 
     { ngx_string("digest"),
@@ -213,7 +213,7 @@ ngx_http_enroll_profile_create(ngx_conf_t *cf)
     profile->renew_before = NGX_CONF_UNSET;
     profile->renew_copy = NGX_CONF_UNSET_UINT;
     profile->renew_any = NGX_CONF_UNSET_UINT;
-    profile->rsa_quick = NGX_CONF_UNSET_UINT;
+    profile->rsa_full = NGX_CONF_UNSET_UINT;
     profile->san = NGX_CONF_UNSET_PTR;
     profile->subject = NGX_CONF_UNSET_PTR;
 
@@ -230,7 +230,7 @@ ngx_http_enroll_profile_init(ngx_conf_t *cf,
     ngx_conf_init_value(profile->renew_before, 0);
     ngx_conf_init_uint_value(profile->renew_copy, 0);
     ngx_conf_init_uint_value(profile->renew_any, 0);
-    ngx_conf_init_uint_value(profile->rsa_quick, 0);
+    ngx_conf_init_uint_value(profile->rsa_full, 0);
     ngx_conf_init_ptr_value(profile->san, NULL);
     ngx_conf_init_ptr_value(profile->subject, NULL);
 

@@ -158,7 +158,7 @@ ngx_http_enroll_work_verify(ngx_http_enroll_request_t *er)
 {
     er->result = enroll_csr_verify(er->csr);
 
-    if (er->result == ENROLL_OK && !er->profile->rsa_quick
+    if (er->result == ENROLL_OK && er->profile->rsa_full
         && enroll_csr_prime(er->csr))
     {
         er->result = ENROLL_BAD_KEY;
