@@ -10,9 +10,9 @@
 # installed now; a service that is on this machine already is left alone.
 
 packages_build="nginx nginx-dev gcc make libc6-dev libhiredis-dev libssl-dev"
-packages_run="redis-server openssl curl ca-certificates"
-packages_test="libcmocka-dev strongswan-pki libstrongswan-standard-plugins
-               libstrongswan-extra-plugins perl libio-socket-ssl-perl python3
+packages_run="redis-server openssl curl ca-certificates strongswan-pki
+              libstrongswan-standard-plugins libstrongswan-extra-plugins"
+packages_test="libcmocka-dev perl libio-socket-ssl-perl python3
                softhsm2 libengine-pkcs11-openssl"
 
 # clients of SCEP, without which their tests are skipped: not every release of
