@@ -3,8 +3,8 @@
 # Copyright (C) The nginx-enroll authors
 
 # ./quickstart, in a directory of its own: one device over EST, one over SCEP
-# with a challenge that the API made for it, and what the server that it
-# leaves behind answers.
+# with a challenge that the API made for it, what the server that it leaves
+# behind answers, and the commands of README.
 
 use strict;
 use warnings;
@@ -77,6 +77,20 @@ for my $bad ([400, 'bad_request', '/%zz'], [414, 'uri_too_long', '/scep?'
 }
 my $r = $t->curl('http://127.0.0.1:' . $t->port('tls') . '/');
 $t->refused($r, 400, 'tls_required', 'over TLS: tls_required');
+
+# README's commands, with the server that runs
+
+my ($by_hand) = $t->read("$top/README.md")
+    =~ /^## Trying it by hand\n(.*?)^## /ms;
+my $script = $t->write('checkout/by-hand', join "\n", 'set -e',
+    $by_hand =~ /^```sh\n(.*?)^```$/msg);
+($rc, $out) = $t->command('bash', '-c', "cd $dir && . ./by-hand");
+is($rc, 0, 'README, by hand') or diag($out);
+for (['device', 2], ['renewed', 2], ['device-3', 3], ['device-4', 4]) {
+    my ($name, $n) = @$_;
+    like(($t->command('openssl', 'x509', '-in', "$dir/$name.crt", '-noout',
+        '-subject'))[1], qr/CN ?= ?device-$n$/m, "README: $name.crt");
+}
 
 # once more, while it runs: the CA stays
 
