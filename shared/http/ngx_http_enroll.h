@@ -100,6 +100,8 @@ typedef struct {
     ngx_thread_pool_t            *thread_pool;
     struct ngx_http_enroll_endpoint_s  *endpoint;   /* the first location
                                                        that issues */
+    ngx_shm_zone_t               *status_zone;        /* NULL: no endpoint */
+    size_t                        status_size;
 } ngx_http_enroll_main_conf_t;
 
 
@@ -192,6 +194,28 @@ typedef enum {
     NGX_HTTP_ENROLL_CERTIFICATE,
     NGX_HTTP_ENROLL_CHALLENGE
 } ngx_http_enroll_auth_e;
+
+
+/* what the time of a request is spent on */
+
+typedef enum {
+    NGX_HTTP_ENROLL_TIME_AUTHORISE = 0,
+    NGX_HTTP_ENROLL_TIME_DECODE,
+    NGX_HTTP_ENROLL_TIME_ADMIT,
+    NGX_HTTP_ENROLL_TIME_SIGN,
+    NGX_HTTP_ENROLL_TIME_RECORD,
+    NGX_HTTP_ENROLL_TIME_ENCODE,
+    NGX_HTTP_ENROLL_TIMES
+} ngx_http_enroll_time_e;
+
+
+/* of one CA, by this node, since its zone began */
+
+typedef struct {
+    ngx_uint_t                    issued;
+    ngx_uint_t                    renewed;
+    ngx_uint_t                    refused;
+} ngx_http_enroll_totals_t;
 
 
 /*
@@ -296,6 +320,13 @@ struct ngx_http_enroll_request_s {
     unsigned                            leased:1;
     unsigned                            recorded:1;
     unsigned                            checked:1;    /* names are made */
+
+    /* for the figures */
+
+    uint64_t                            clock;        /* ns, of the last lap */
+    uint64_t                            spent[NGX_HTTP_ENROLL_TIMES];
+    ngx_http_enroll_time_e              lap;          /* what it is spent on */
+    ngx_uint_t                          laps;         /* a set of bits */
 };
 
 
@@ -360,10 +391,13 @@ ngx_int_t ngx_http_enroll_start(ngx_http_request_t *r,
 
 /* the machine's own */
 
-typedef ngx_int_t (*ngx_http_enroll_step_pt)(ngx_http_enroll_request_t *er);
+typedef struct {
+    ngx_int_t                         (*run)(ngx_http_enroll_request_t *er);
+    ngx_http_enroll_time_e              time;
+} ngx_http_enroll_step_t;
 
-extern ngx_http_enroll_step_pt  ngx_http_enroll_steps[];
-extern const ngx_uint_t         ngx_http_enroll_nsteps;
+extern const ngx_http_enroll_step_t     ngx_http_enroll_steps[];
+extern const ngx_uint_t                 ngx_http_enroll_nsteps;
 
 void ngx_http_enroll_resume(ngx_http_enroll_request_t *er);
 ngx_int_t ngx_http_enroll_body(ngx_http_request_t *r,
@@ -377,6 +411,15 @@ ngx_int_t ngx_http_enroll_body(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_enroll_job(ngx_http_enroll_request_t *er,
     void (*work)(ngx_http_enroll_request_t *er), ngx_uint_t cheap);
+
+/* figures: the time from the lap before, a request that has its answer */
+
+void ngx_http_enroll_lap(ngx_http_enroll_request_t *er,
+    ngx_http_enroll_time_e next);
+void ngx_http_enroll_count(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er);
+void ngx_http_enroll_totals(ngx_http_enroll_ca_t *ca,
+    ngx_http_enroll_totals_t *totals);
 
 /* steps from admit on */
 

@@ -11,7 +11,7 @@
  */
 
 
-#include "ngx_http_enroll.h"
+#include "ngx_http_enroll_status.h"
 
 #include <ngx_thread_pool.h>
 
@@ -56,9 +56,13 @@ ngx_http_enroll_job(ngx_http_enroll_request_t *er,
     task->event.log = ngx_cycle->log;
 
     if (ngx_thread_task_post(er->emcf->thread_pool, task) != NGX_OK) {
+        ngx_http_enroll_job_refused(er->emcf);
+
         er->outcome = ENROLL_BUSY;
         return NGX_DONE;
     }
+
+    ngx_http_enroll_worker->jobs++;
 
     return NGX_AGAIN;
 }
@@ -78,5 +82,7 @@ ngx_http_enroll_job_run(void *data, ngx_log_t *log)
 static void
 ngx_http_enroll_job_done(ngx_event_t *ev)
 {
+    ngx_http_enroll_worker->jobs--;
+
     ngx_http_enroll_resume(ev->data);
 }

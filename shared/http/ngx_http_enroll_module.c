@@ -9,7 +9,7 @@
  */
 
 
-#include "ngx_http_enroll.h"
+#include "ngx_http_enroll_status.h"
 
 
 static void *ngx_http_enroll_create_main_conf(ngx_conf_t *cf);
@@ -45,6 +45,11 @@ static ngx_conf_enum_t  ngx_http_enroll_approval_values[] = {
 };
 
 
+static ngx_conf_num_bounds_t  ngx_http_enroll_status_size = {
+    ngx_conf_check_num_bounds, 65536, 1024 * 1024 * 1024
+};
+
+
 static ngx_command_t  ngx_http_enroll_commands[] = {
 
     { ngx_string("enroll_ca"),
@@ -74,6 +79,13 @@ static ngx_command_t  ngx_http_enroll_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("enroll_status_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_enroll_main_conf_t, status_size),
+      &ngx_http_enroll_status_size },
 
     { ngx_string("enroll_names"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -168,6 +180,8 @@ ngx_http_enroll_create_main_conf(ngx_conf_t *cf)
     {
         return NULL;
     }
+
+    emcf->status_size = NGX_CONF_UNSET_SIZE;
 
     return emcf;
 }
@@ -278,7 +292,7 @@ ngx_http_enroll_postconfiguration(ngx_conf_t *cf)
         }
     }
 
-    return NGX_OK;
+    return ngx_http_enroll_zone_add(cf, emcf);
 }
 
 
@@ -319,6 +333,8 @@ ngx_http_enroll_init_process(ngx_cycle_t *cycle)
 
     ERR_clear_error();
 
+    ngx_http_enroll_zone_enter(emcf->status_zone->data);
+
     ngx_enroll_redis_start(emcf->redis, cycle);
 
     return NGX_OK;
@@ -334,6 +350,7 @@ ngx_http_enroll_exit_process(ngx_cycle_t *cycle)
 
     if (emcf && emcf->endpoint) {
         ngx_enroll_redis_stop(emcf->redis);
+        ngx_http_enroll_zone_leave();
     }
 }
 

@@ -15,7 +15,7 @@
  */
 
 
-#include "ngx_http_enroll.h"
+#include "ngx_http_enroll_status.h"
 
 
 static void ngx_http_enroll_body_ready(ngx_http_request_t *r);
@@ -68,6 +68,7 @@ ngx_http_enroll_create(ngx_http_request_t *r,
     er->outcome = ENROLL_CLIENT_GONE;
     er->told = ENROLL_CLIENT_GONE;
     er->attached = 1;
+    er->clock = ngx_http_enroll_clock();
 
     cln->handler = ngx_http_enroll_detach;
     cln->data = er;
@@ -148,6 +149,8 @@ ngx_http_enroll_answer(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
 
     er->told = er->outcome;
 
+    ngx_http_enroll_count(r, er);
+
     return (rc == NGX_ERROR && !r->header_sent)
            ? NGX_HTTP_INTERNAL_SERVER_ERROR : rc;
 }
@@ -157,6 +160,8 @@ ngx_int_t
 ngx_http_enroll_start(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
 {
     ngx_int_t  rc;
+
+    ngx_http_enroll_lap(er, NGX_HTTP_ENROLL_TIME_AUTHORISE);
 
     rc = ngx_http_read_client_request_body(r, ngx_http_enroll_body_ready);
 
@@ -192,6 +197,10 @@ ngx_http_enroll_body_ready(ngx_http_request_t *r)
 
     er->now = ngx_time();
 
+    /* how long the client took to send it is no time of ours */
+
+    er->clock = ngx_http_enroll_clock();
+
     ngx_http_enroll_run(er);
 }
 
@@ -223,7 +232,8 @@ ngx_http_enroll_resume(ngx_http_enroll_request_t *er)
 static void
 ngx_http_enroll_run(ngx_http_enroll_request_t *er)
 {
-    ngx_int_t  rc;
+    ngx_int_t                      rc;
+    const ngx_http_enroll_step_t  *step;
 
     er->busy = 0;
 
@@ -242,7 +252,13 @@ ngx_http_enroll_run(ngx_http_enroll_request_t *er)
             break;
         }
 
-        rc = ngx_http_enroll_steps[er->step++](er);
+        step = &ngx_http_enroll_steps[er->step++];
+
+        if (step->time != er->lap) {
+            ngx_http_enroll_lap(er, step->time);
+        }
+
+        rc = step->run(er);
 
         /* what is left in the queue would be taken for a connection's */
 
@@ -396,6 +412,16 @@ static void
 ngx_http_enroll_detach(void *data)
 {
     ngx_http_enroll_request_t *er = data;
+
+    ngx_http_request_t  *r;
+
+    r = er->request;
+
+    if (r && r->headers_out.status == NGX_HTTP_CLIENT_CLOSED_REQUEST
+        && ngx_http_get_module_ctx(r, ngx_http_enroll_module) == er)
+    {
+        ngx_http_enroll_count(r, er);
+    }
 
     er->request = NULL;
     er->attached = 0;

@@ -26,29 +26,43 @@ static void ngx_http_enroll_work_verify(ngx_http_enroll_request_t *er);
 static void ngx_http_enroll_work_sign(ngx_http_enroll_request_t *er);
 
 
-ngx_http_enroll_step_pt  ngx_http_enroll_steps[] = {
-    ngx_http_enroll_check_password,
-    ngx_http_enroll_identify,
-    ngx_http_enroll_step_decode,
-    ngx_http_enroll_limit,
-    ngx_http_enroll_step_result,
-    ngx_http_enroll_step_open,
-    ngx_http_enroll_step_authorize,
-    ngx_http_enroll_step_verify,
-    ngx_http_enroll_step_check,
-    ngx_http_enroll_requester,
-    ngx_http_enroll_step_result,
-    ngx_http_enroll_admit,
-    ngx_http_enroll_step_result,       /* of admit */
-    ngx_http_enroll_step_verify,       /* of what was stored, by poll */
-    ngx_http_enroll_step_check,
-    ngx_http_enroll_step_sign,
-    ngx_http_enroll_step_result,
-    ngx_http_enroll_record,
-    ngx_http_enroll_step_result,
-    ngx_http_enroll_step_done,
-    ngx_http_enroll_step_encode,       /* of every outcome, */
-    ngx_http_enroll_step_result        /* and the last two */
+const ngx_http_enroll_step_t  ngx_http_enroll_steps[] = {
+
+    { ngx_http_enroll_check_password, NGX_HTTP_ENROLL_TIME_AUTHORISE },
+    { ngx_http_enroll_identify, NGX_HTTP_ENROLL_TIME_AUTHORISE },
+
+    { ngx_http_enroll_step_decode, NGX_HTTP_ENROLL_TIME_DECODE },
+
+    { ngx_http_enroll_limit, NGX_HTTP_ENROLL_TIME_AUTHORISE },
+    { ngx_http_enroll_step_result, NGX_HTTP_ENROLL_TIME_AUTHORISE },
+
+    { ngx_http_enroll_step_open, NGX_HTTP_ENROLL_TIME_DECODE },
+
+    { ngx_http_enroll_step_authorize, NGX_HTTP_ENROLL_TIME_AUTHORISE },
+    { ngx_http_enroll_step_verify, NGX_HTTP_ENROLL_TIME_AUTHORISE },
+    { ngx_http_enroll_step_check, NGX_HTTP_ENROLL_TIME_AUTHORISE },
+    { ngx_http_enroll_requester, NGX_HTTP_ENROLL_TIME_AUTHORISE },
+    { ngx_http_enroll_step_result, NGX_HTTP_ENROLL_TIME_AUTHORISE },
+
+    { ngx_http_enroll_admit, NGX_HTTP_ENROLL_TIME_ADMIT },
+    { ngx_http_enroll_step_result, NGX_HTTP_ENROLL_TIME_ADMIT },
+
+    /* of what was stored, by poll */
+
+    { ngx_http_enroll_step_verify, NGX_HTTP_ENROLL_TIME_AUTHORISE },
+    { ngx_http_enroll_step_check, NGX_HTTP_ENROLL_TIME_AUTHORISE },
+
+    { ngx_http_enroll_step_sign, NGX_HTTP_ENROLL_TIME_SIGN },
+    { ngx_http_enroll_step_result, NGX_HTTP_ENROLL_TIME_SIGN },
+
+    { ngx_http_enroll_record, NGX_HTTP_ENROLL_TIME_RECORD },
+    { ngx_http_enroll_step_result, NGX_HTTP_ENROLL_TIME_RECORD },
+    { ngx_http_enroll_step_done, NGX_HTTP_ENROLL_TIME_RECORD },
+
+    /* of every outcome, and the last two */
+
+    { ngx_http_enroll_step_encode, NGX_HTTP_ENROLL_TIME_ENCODE },
+    { ngx_http_enroll_step_result, NGX_HTTP_ENROLL_TIME_ENCODE }
 };
 
 

@@ -9,7 +9,7 @@
  */
 
 
-#include "ngx_http_enroll.h"
+#include "ngx_http_enroll_status.h"
 
 
 typedef enum {
@@ -147,8 +147,6 @@ ngx_http_enroll_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     const enroll_outcome_t     *outcome;
     ngx_http_enroll_request_t  *er;
 
-    static char  *classes[] = { NULL, "refused", "failed" };
-
     er = ngx_http_enroll_get(r);
 
     if (er == NULL) {
@@ -184,9 +182,7 @@ ngx_http_enroll_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
             break;
         }
 
-        text.data = (u_char *) (classes[outcome->class]
-                                ? classes[outcome->class] : outcome->reason);
-        text.len = ngx_strlen(text.data);
+        ngx_http_enroll_outcome_name(&text, er->told);
         break;
 
     case NGX_HTTP_ENROLL_VAR_REASON:

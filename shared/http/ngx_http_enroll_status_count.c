@@ -1,0 +1,254 @@
+
+/*
+ * Copyright (C) The nginx-enroll authors
+ */
+
+
+/*
+ * What is counted of a request, once, when its answer is decided or its
+ * client has left.  No label holds what a client has chosen.
+ */
+
+
+#include "ngx_http_enroll_status.h"
+
+#include <time.h>
+
+
+static void ngx_http_enroll_count_request(ngx_http_enroll_zone_t *zone,
+    ngx_http_enroll_request_t *er);
+static void ngx_http_enroll_count_times(ngx_http_enroll_zone_t *zone,
+    ngx_http_enroll_request_t *er);
+static void ngx_http_enroll_count_key(ngx_http_enroll_zone_t *zone,
+    ngx_http_enroll_request_t *er);
+
+
+/* monotonic, ns */
+
+uint64_t
+ngx_http_enroll_clock(void)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+
+void
+ngx_http_enroll_lap(ngx_http_enroll_request_t *er,
+    ngx_http_enroll_time_e next)
+{
+    uint64_t  now;
+
+    now = ngx_http_enroll_clock();
+
+    er->spent[er->lap] += now - er->clock;
+    er->laps |= (ngx_uint_t) 1 << er->lap;
+
+    er->clock = now;
+    er->lap = next;
+}
+
+
+void
+ngx_http_enroll_count(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
+{
+    ngx_http_enroll_zone_t  *zone;
+
+    zone = er->emcf->status_zone->data;
+
+    ngx_http_enroll_count_request(zone, er);
+
+    if (er->step) {
+
+        /* those alone that have a body which was read */
+
+        ngx_http_enroll_count_times(zone, er);
+    }
+
+    if (er->told == ENROLL_OK || er->told == ENROLL_RENEWED) {
+        ngx_http_enroll_count_key(zone, er);
+    }
+}
+
+
+static void
+ngx_http_enroll_count_request(ngx_http_enroll_zone_t *zone,
+    ngx_http_enroll_request_t *er)
+{
+    u_char                    *reason;
+    ngx_str_t                  labels[NGX_HTTP_ENROLL_LABELS];
+    ngx_http_enroll_series_t  *s;
+
+    ngx_memzero(labels, sizeof(labels));
+
+    labels[0] = er->protocol->name;
+
+    if (er->operation.len) {
+        labels[1] = er->operation;
+
+    } else {
+        ngx_str_set(&labels[1], "other");
+    }
+
+    if (er->ca) {
+        labels[NGX_HTTP_ENROLL_LABEL_CA] = er->ca->name;
+    }
+
+    if (er->profile) {
+        labels[3] = er->profile->name;
+    }
+
+    ngx_http_enroll_outcome_name(&labels[NGX_HTTP_ENROLL_LABEL_OUTCOME],
+                                 er->told);
+
+    reason = (u_char *) enroll_outcome(er->told)->reason;
+
+    labels[5].data = reason;
+    labels[5].len = ngx_strlen(reason);
+
+    s = ngx_http_enroll_series(zone, NGX_HTTP_ENROLL_COUNT_REQUESTS, labels);
+
+    (void) ngx_atomic_fetch_add(ngx_http_enroll_series_values(s), 1);
+}
+
+
+static void
+ngx_http_enroll_count_times(ngx_http_enroll_zone_t *zone,
+    ngx_http_enroll_request_t *er)
+{
+    uint64_t                   total;
+    ngx_str_t                  name;
+    ngx_uint_t                 i;
+    ngx_http_enroll_times_t   *times;
+    ngx_http_enroll_series_t  *s;
+
+    name = er->protocol->name;
+
+    s = ngx_http_enroll_series(zone, NGX_HTTP_ENROLL_COUNT_TIMES, &name);
+    times = (ngx_http_enroll_times_t *) ngx_http_enroll_series_values(s);
+
+    ngx_http_enroll_lap(er, er->lap);
+
+    if (er->protocol->encode == NULL) {
+        er->laps &= ~((ngx_uint_t) 1 << NGX_HTTP_ENROLL_TIME_ENCODE);
+    }
+
+    total = 0;
+
+    for (i = 0; i < NGX_HTTP_ENROLL_TIMES; i++) {
+        if (er->laps & ((ngx_uint_t) 1 << i)) {
+            ngx_http_enroll_observe(&times->times[i], er->spent[i]);
+            total += er->spent[i];
+        }
+    }
+
+    ngx_http_enroll_observe(&times->total, total);
+}
+
+
+/* a size of RSA keys is the client's choice: only the usual ones are named */
+
+static void
+ngx_http_enroll_count_key(ngx_http_enroll_zone_t *zone,
+    ngx_http_enroll_request_t *er)
+{
+    char                       text[ENROLL_KEY_TEXT];
+    ngx_str_t                  labels[2];
+    enroll_key_t              *key;
+    ngx_http_enroll_series_t  *s;
+
+    key = &er->csr->key;
+
+    labels[0] = er->ca->name;
+
+    if (key->kind == ENROLL_KEY_RSA && key->bits % 1024) {
+        ngx_str_set(&labels[1], "rsa:other");
+
+    } else {
+        labels[1].len = enroll_key_text(key, text);
+        labels[1].data = (u_char *) text;
+    }
+
+    s = ngx_http_enroll_series(zone, NGX_HTTP_ENROLL_COUNT_KEYS, labels);
+
+    (void) ngx_atomic_fetch_add(ngx_http_enroll_series_values(s), 1);
+}
+
+
+void
+ngx_http_enroll_job_refused(ngx_http_enroll_main_conf_t *emcf)
+{
+    ngx_http_enroll_zone_t  *zone;
+
+    zone = emcf->status_zone->data;
+
+    (void) ngx_atomic_fetch_add(&zone->jobs_refused, 1);
+}
+
+
+void
+ngx_http_enroll_outcome_name(ngx_str_t *name, enroll_outcome_e outcome)
+{
+    const enroll_outcome_t  *row;
+
+    static char  *classes[] = { NULL, "refused", "failed" };
+
+    row = enroll_outcome(outcome);
+
+    name->data = (u_char *) (classes[row->class] ? classes[row->class]
+                                                 : row->reason);
+    name->len = ngx_strlen(name->data);
+}
+
+
+void
+ngx_http_enroll_totals(ngx_http_enroll_ca_t *ca,
+    ngx_http_enroll_totals_t *totals)
+{
+    ngx_str_t                     labels[NGX_HTTP_ENROLL_LABELS], *name;
+    ngx_uint_t                    i, n;
+    ngx_http_enroll_zone_t       *zone;
+    ngx_http_enroll_series_t     *s;
+    ngx_http_enroll_main_conf_t  *emcf;
+
+    ngx_memzero(totals, sizeof(ngx_http_enroll_totals_t));
+
+    emcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                               ngx_http_enroll_module);
+    zone = emcf->status_zone->data;
+
+    for (i = 0; i < zone->nslots; i++) {
+
+        s = zone->slots[i];
+
+        if (s == NULL || s->family != NGX_HTTP_ENROLL_COUNT_REQUESTS) {
+            continue;
+        }
+
+        (void) ngx_http_enroll_series_labels(s, labels);
+
+        name = &labels[NGX_HTTP_ENROLL_LABEL_CA];
+
+        if (name->len != ca->name.len
+            || ngx_memcmp(name->data, ca->name.data, name->len) != 0)
+        {
+            continue;
+        }
+
+        n = *ngx_http_enroll_series_values(s);
+        name = &labels[NGX_HTTP_ENROLL_LABEL_OUTCOME];
+
+        if (ngx_strcmp(name->data, "issued") == 0) {
+            totals->issued += n;
+
+        } else if (ngx_strcmp(name->data, "renewed") == 0) {
+            totals->renewed += n;
+
+        } else if (ngx_strcmp(name->data, "refused") == 0) {
+            totals->refused += n;
+        }
+    }
+}
