@@ -43,6 +43,7 @@ const ngx_http_enroll_protocol_t  ngx_http_est_protocol = {
     ngx_http_est_decode,
     NULL,                                  /* open */
     NULL,                                  /* authorize */
+    NULL,                                  /* reopen */
     NULL,                                  /* encode */
     ngx_http_est_answer,
     NULL                                   /* free */

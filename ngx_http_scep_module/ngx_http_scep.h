@@ -64,6 +64,7 @@ ngx_int_t ngx_http_scep_handler(ngx_http_request_t *r);
 /* of the protocol, see ngx_http_enroll_protocol_t */
 
 enroll_outcome_e ngx_http_scep_authorize(ngx_http_enroll_request_t *er);
+void ngx_http_scep_reopen(ngx_http_enroll_request_t *er);
 void ngx_http_scep_encode(ngx_http_enroll_request_t *er);
 ngx_int_t ngx_http_scep_answer(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er);

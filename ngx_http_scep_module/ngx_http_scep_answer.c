@@ -84,6 +84,14 @@ ngx_http_scep_encode(ngx_http_enroll_request_t *er)
 
         answer.certs = certs;
 
+        if (er->encoding == ENROLL_REPEATED && er->csr == NULL) {
+
+            /* a CertPoll, again; all but the password is there without */
+
+            ngx_http_scep_reopen(er);
+            er->result = ENROLL_OK;
+        }
+
         if (er->csr && ctx->m->csr == NULL) {
 
             /* it was stored, and has what a CertPoll has not */

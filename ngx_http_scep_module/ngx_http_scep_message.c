@@ -32,6 +32,7 @@ const ngx_http_enroll_protocol_t  ngx_http_scep_protocol = {
     ngx_http_scep_decode,
     ngx_http_scep_open,
     ngx_http_scep_authorize,
+    ngx_http_scep_reopen,
     ngx_http_scep_encode,
     ngx_http_scep_answer,
     ngx_http_scep_free
@@ -78,6 +79,14 @@ ngx_http_scep_decode(ngx_http_enroll_request_t *er, ngx_str_t *body)
     if (ngx_http_scep_note(r, er, ctx->m) != ENROLL_OK) {
         return ENROLL_INTERNAL;
     }
+
+    /*
+     * Should it have to wait, it is stored as it came: the challenge that it
+     * may hold is no more open in Redis than it was on the wire, and any node
+     * can read it again.
+     */
+
+    er->stored = *body;
 
     /* nothing that is in it would change this answer */
 
@@ -268,6 +277,51 @@ ngx_http_scep_open(ngx_http_enroll_request_t *er)
 
     er->result = enroll_scep_open(ctx->m, &ctx->ra,
                                   ngx_http_scep_legacy_bits(ctx->conf));
+}
+
+
+/*
+ * On a thread: the message that waited.  It is looked at as when it came, and
+ * must be of the key and the transaction that the CertPoll is of.
+ */
+
+void
+ngx_http_scep_reopen(ngx_http_enroll_request_t *er)
+{
+    enroll_scep_t        *m, *poll;
+    ngx_http_scep_ctx_t  *ctx;
+
+    ctx = er->message;
+    poll = ctx->m;
+
+    er->result = enroll_scep_parse(&m, er->stored.data, er->stored.len,
+                                   ngx_http_scep_legacy_bits(ctx->conf));
+
+    if (er->result != ENROLL_OK
+        || m->type != ENROLL_SCEP_PKCS_REQ
+        || ngx_memcmp(m->signer_digest, poll->signer_digest,
+                      ENROLL_DIGEST_LEN)
+           != 0
+        || m->transaction_len != poll->transaction_len
+        || ngx_memcmp(m->transaction, poll->transaction, m->transaction_len)
+           != 0)
+    {
+        er->result = ENROLL_STORE_TAMPERED;
+
+    } else if (enroll_scep_open(m, &er->ca->ra,
+                                ngx_http_scep_legacy_bits(ctx->conf))
+               != ENROLL_OK)
+    {
+        /* the key it was for has gone: the client has to ask anew */
+
+        er->result = ENROLL_NOT_FOUND;
+
+    } else {
+        er->csr = m->csr;
+        m->csr = NULL;
+    }
+
+    enroll_scep_free(m);
 }
 
 

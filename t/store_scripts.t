@@ -141,6 +141,7 @@ is(decide(30, 'approved'), 'decided', 'again');
 is(decide(30, 'denied'), 'conflict', 'not otherwise');
 is(decide(31, 'denied'), 'decided', 'denied');
 is(decide(99, 'denied'), 'unknown', 'an unknown one');
+is(hash("${p}request:31")->{stored}, undef, 'what is denied is not kept');
 is(admit(id => 31, %a, poll => 'p2'), 'denied', 'it is told');
 is(poll('p2'), 'denied', 'to the poll, too');
 is(admit(id => 34, %a, poll => 'p2', address => '10.0.0.4'), 'pending',
@@ -148,14 +149,16 @@ is(admit(id => 34, %a, poll => 'p2', address => '10.0.0.4'), 'pending',
 is(poll('p2'), 'pending', 'which is the new one\'s');
 is(decide(34, 'denied'), 'decided', 'denied as well');
 is(poll('p1', key_digest => 'other'), 'unknown', 'approved: not to another');
-is(poll('p1'), "admitted\nDERcsr\nbob\np\nkd\n30", 'the poll gets the lease');
+is(poll('p1'), "admitted\nMESSAGE\nbob\np\nkd\n30", 'the poll gets the lease');
 is(poll('p1', lease => 'l2'), 'wait', 'another waits');
 is(admit(id => 30, %a, lease => 'l2'), 'wait', 'the request, too');
 is(release(id => 30), 'released', 'it went wrong');
 is(admit(id => 30, %a, lease => 'l2'), 'admitted', 'it is still approved');
 is(record(id => 30, lease => 'l2'), 'recorded', 'recorded');
 is(hash("${p}cert:30")->{approved_by}, 'admin', 'by whom is kept');
-like(poll('p1'), qr/^done\nDER30\nbob\np\nkd/, 'the poll gets it');
+is(poll('p1'), "done\nDER30\nbob\np\nkd\nMESSAGE",
+    'the poll gets it, and what was stored');
+is(join(' ', $t->keys("${p}request:30")), '', 'the request is gone');
 is(poll('p1', key_digest => 'other'), 'unknown', 'another does not');
 like(admit(id => 30, %a), qr/^done\n/, 'the repeated request, too');
 is(admit(id => 33, %a, poll => 'p4'), 'pending', 'there is room again');
@@ -185,6 +188,39 @@ admit(id => 44, %a, poll => 'p5', lifetime => 50);
 ok(wait_for(sub { poll('p5') eq 'unknown' }), 'what waits too long is gone');
 is(admit(id => 45, %a, poll => 'p6'), 'pending', 'its challenge is free');
 is((list('pending'))[1], 1, 'it is no more listed');
+
+mint($h2, 1, lifetime => 50);
+admit(id => 46, %a, challenge => $h2, poll => 'p7', address => '10.0.0.9');
+decide(46, 'approved');
+select undef, undef, undef, 0.1;
+like(poll('p7'), qr/^admitted/, 'the challenge lives as long as its request');
+release(id => 46);
+delete_($h2);
+is(poll('p7'), 'challenge unknown', 'approved, then it was deleted: a poll');
+is(admit(id => 46, %a, challenge => $h2, poll => 'p7'), 'challenge unknown', 'and a request');
+is(record(id => 46), 'lost', 'nobody has a lease');
+
+mint($h2, 1);
+admit(id => 47, %a, challenge => $h2, poll => 'p8', address => '10.0.0.8');
+delete_($h2);
+is(poll('p8'), 'challenge unknown', 'waiting, then it was deleted: a poll');
+is(admit(id => 47, %a, challenge => $h2, poll => 'p8'), 'challenge unknown', 'and a request');
+is(decide(47, 'approved'), 'unknown', 'it can no more be approved');
+is(decide(47, 'denied'), 'decided', 'but denied');
+is(poll('p8'), 'denied', 'which is told');
+
+# revoked, and asked for again while the first is still known
+
+%a = (approval => 1, poll => 'p9');
+admit(id => 48, %a);
+decide(48, 'approved');
+poll('p9');
+record(id => 48);
+redis('ZADD', "${p}revoked", 1, 48);
+is(poll('p9'), 'unknown', 'a revoked one is not given out');
+is(admit(id => 48, %a), 'pending', 'it may be asked for again');
+is(poll('p9'), 'pending', 'and waits');
+decide(48, 'denied');
 
 # look-up, failures
 
@@ -243,8 +279,8 @@ sub admit {
         @o{qw(lease time)}, '', 0, $o{nonce}, 60000,
         @o{qw(challenge subject san key key_digest profile address)},
         $o{approval} ? (1, $o{lifetime}, 3, 2, @o{qw(poll)}, 'loc',
-                        $o{address}, csr => 'DERcsr', requester => 'bob',
-                        protocol => 'scep') : 0);
+                        $o{address}, requester => 'bob', protocol => 'scep',
+                        stored => 'MESSAGE') : 0);
 }
 
 sub record {

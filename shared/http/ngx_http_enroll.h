@@ -154,14 +154,17 @@ typedef struct {
      * of refusal.  decode, on the event loop: body, of er->pool, to er->csr
      * or er->message.  open, on a thread, into er->result: what a private
      * key must read.  authorize, on the event loop: who asks, where open had
-     * to tell.  encode, on a thread: er->encoding to er->reply.  All but
-     * decode may be NULL.
+     * to tell.  reopen, on a thread: er->stored, what decode left there of a
+     * request that then waited, to er->csr; its key is to be the poller's.
+     * encode, on a thread: er->encoding to er->reply.  All but decode may be
+     * NULL.
      */
 
     enroll_outcome_e            (*decode)(ngx_http_enroll_request_t *er,
                                     ngx_str_t *body);
     void                        (*open)(ngx_http_enroll_request_t *er);
     enroll_outcome_e            (*authorize)(ngx_http_enroll_request_t *er);
+    void                        (*reopen)(ngx_http_enroll_request_t *er);
     void                        (*encode)(ngx_http_enroll_request_t *er);
 
     /*
@@ -254,6 +257,8 @@ struct ngx_http_enroll_request_s {
     ngx_str_t                           poll;         /* any octets */
     ngx_str_t                           poll_key;     /* of who asks: digest
                                                          in hex */
+    ngx_str_t                           stored;       /* any octets: of poll,
+                                                         for reopen */
     ngx_str_t                           number;       /* a serial, in hex */
 
     /* failures are counted by these; at the limit nothing is opened */
@@ -427,6 +432,8 @@ ngx_int_t ngx_http_enroll_limit(ngx_http_enroll_request_t *er);
 void ngx_http_enroll_failed(ngx_http_enroll_request_t *er);
 ngx_int_t ngx_http_enroll_requester(ngx_http_enroll_request_t *er);
 ngx_int_t ngx_http_enroll_admit(ngx_http_enroll_request_t *er);
+ngx_int_t ngx_http_enroll_reopen(ngx_http_enroll_request_t *er);
+ngx_int_t ngx_http_enroll_approved(ngx_http_enroll_request_t *er);
 ngx_int_t ngx_http_enroll_record(ngx_http_enroll_request_t *er);
 void ngx_http_enroll_release(ngx_http_enroll_request_t *er);
 

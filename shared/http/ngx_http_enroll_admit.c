@@ -33,10 +33,10 @@ static enroll_outcome_e ngx_http_enroll_repeat(ngx_http_enroll_request_t *er,
     ngx_enroll_store_reply_t *reply);
 static enroll_outcome_e ngx_http_enroll_found(ngx_http_enroll_request_t *er,
     ngx_enroll_store_reply_t *reply);
-static enroll_outcome_e ngx_http_enroll_approved(
-    ngx_http_enroll_request_t *er, ngx_enroll_store_reply_t *reply);
 static ngx_int_t ngx_http_enroll_keep(ngx_http_enroll_request_t *er,
     ngx_str_t *cert);
+static enroll_outcome_e ngx_http_enroll_stored(ngx_http_enroll_request_t *er,
+    ngx_enroll_store_reply_t *reply);
 static void ngx_http_enroll_retry(ngx_event_t *ev);
 
 
@@ -82,15 +82,9 @@ static ngx_int_t
 ngx_http_enroll_ask_admit(ngx_http_enroll_request_t *er)
 {
     char                          text[ENROLL_KEY_TEXT];
-    ngx_int_t                     rc;
-    size_t                        approval_len;
-    unsigned char                *der;
     ngx_enroll_store_admit_t      admit;
     ngx_http_enroll_loc_conf_t   *elcf;
     ngx_enroll_store_approval_t   approval;
-
-    der = NULL;
-    approval_len = 0;
 
     elcf = er->elcf;
 
@@ -131,19 +125,12 @@ ngx_http_enroll_ask_admit(ngx_http_enroll_request_t *er)
 
         ngx_memzero(&approval, sizeof(ngx_enroll_store_approval_t));
 
-        approval_len = enroll_csr_der(er->csr, &der);
-        approval.csr.len = approval_len;
-        approval.csr.data = der;
-
-        if (approval.csr.len == 0) {
-            return NGX_ERROR;
-        }
-
         approval.requester = er->requester;
         approval.protocol = er->protocol->name;
         approval.operation = er->operation;
         approval.location = er->endpoint->location;
         approval.poll = er->poll;
+        approval.stored = er->stored;
         approval.lifetime = elcf->pending;
         approval.per_location = elcf->pending_max;
         approval.per_address = elcf->pending_per_address;
@@ -165,19 +152,12 @@ ngx_http_enroll_ask_admit(ngx_http_enroll_request_t *er)
                                 er->csr->key_digest, ENROLL_DIGEST_LEN)
             != NGX_OK)
         {
-            OPENSSL_clear_free(der, approval_len);
             return NGX_ERROR;
         }
     }
 
-    rc = ngx_enroll_store_admit(er->emcf->redis, &admit,
-                                ngx_http_enroll_admitted, er);
-
-    /* it may have the challenge in it */
-
-    OPENSSL_clear_free(der, approval_len);
-
-    return rc;
+    return ngx_enroll_store_admit(er->emcf->redis, &admit,
+                                  ngx_http_enroll_admitted, er);
 }
 
 
@@ -307,7 +287,7 @@ ngx_http_enroll_admitted(void *data, ngx_enroll_store_reply_t *reply)
     case NGX_ENROLL_STORE_ADMITTED:
         er->leased = 1;
         er->result = (er->intent == NGX_HTTP_ENROLL_POLL)
-                     ? ngx_http_enroll_approved(er, reply) : ENROLL_OK;
+                     ? ngx_http_enroll_stored(er, reply) : ENROLL_OK;
         break;
 
     case NGX_ENROLL_STORE_WAIT:
@@ -401,11 +381,14 @@ ngx_http_enroll_repeat(ngx_http_enroll_request_t *er,
 
         rc = ngx_http_enroll_found(er, reply);
 
-        if (rc == ENROLL_FOUND) {
-            rc = ENROLL_REPEATED;
+        if (rc != ENROLL_FOUND) {
+            return rc;
         }
 
-        return rc;
+        er->stored.len = reply->stored.len;
+        er->stored.data = ngx_pstrdup(er->pool, &reply->stored);
+
+        return er->stored.data ? ENROLL_REPEATED : ENROLL_INTERNAL;
     }
 
     if (reply->requester.len != er->requester.len
@@ -481,22 +464,24 @@ ngx_http_enroll_keep(ngx_http_enroll_request_t *er, ngx_str_t *cert)
 }
 
 
-/* the request that waited, as it was stored; all steps look at it again */
+/* the request that waited: all steps will look at it again */
 
 static enroll_outcome_e
-ngx_http_enroll_approved(ngx_http_enroll_request_t *er,
+ngx_http_enroll_stored(ngx_http_enroll_request_t *er,
     ngx_enroll_store_reply_t *reply)
 {
-    ngx_str_t         hex;
-    enroll_outcome_e  rc;
-
     er->id.len = reply->id.len;
     er->id.data = ngx_pstrdup(er->pool, &reply->id);
 
     er->requester.len = reply->requester.len;
     er->requester.data = ngx_pstrdup(er->pool, &reply->requester);
 
-    if (er->id.data == NULL || er->requester.data == NULL) {
+    er->stored.len = reply->stored.len;
+    er->stored.data = ngx_pstrdup(er->pool, &reply->stored);
+
+    if (er->id.data == NULL || er->requester.data == NULL
+        || er->stored.data == NULL)
+    {
         return ENROLL_INTERNAL;
     }
 
@@ -510,30 +495,36 @@ ngx_http_enroll_approved(ngx_http_enroll_request_t *er,
         return ENROLL_NOT_FOUND;
     }
 
-    rc = enroll_csr_parse(&er->csr, reply->csr.data, reply->csr.len);
-
-    if (rc != ENROLL_OK) {
-        return ENROLL_STORE_TAMPERED;
-    }
-
-    if (!enroll_key_allowed(&er->profile->pki.keys, &er->csr->key)) {
-        return ENROLL_KEY_NOT_ALLOWED;
-    }
-
-    if (ngx_http_enroll_hex(er->pool, &hex, er->csr->key_digest,
-                            ENROLL_DIGEST_LEN)
-        != NGX_OK)
-    {
-        return ENROLL_INTERNAL;
-    }
-
-    if (hex.len != er->poll_key.len
-        || ngx_memcmp(hex.data, er->poll_key.data, hex.len) != 0)
-    {
-        return ENROLL_NOT_FOUND;
-    }
-
     return ENROLL_OK;
+}
+
+
+ngx_int_t
+ngx_http_enroll_reopen(ngx_http_enroll_request_t *er)
+{
+    if (er->intent != NGX_HTTP_ENROLL_POLL) {
+        return NGX_OK;
+    }
+
+    return ngx_http_enroll_job(er, er->protocol->reopen, 0);
+}
+
+
+ngx_int_t
+ngx_http_enroll_approved(ngx_http_enroll_request_t *er)
+{
+    if (er->result == ENROLL_OK && er->csr
+        && !enroll_key_allowed(&er->profile->pki.keys, &er->csr->key))
+    {
+        er->result = ENROLL_KEY_NOT_ALLOWED;
+    }
+
+    if (er->result != ENROLL_OK) {
+        er->outcome = er->result;
+        return NGX_DONE;
+    }
+
+    return NGX_OK;
 }
 
 

@@ -35,6 +35,7 @@ static const ngx_http_enroll_protocol_t  ngx_http_enroll_api_protocol = {
     ngx_http_enroll_api_decode,
     NULL,                                  /* open */
     NULL,                                  /* authorize */
+    NULL,                                  /* reopen */
     NULL,                                  /* encode */
     ngx_http_enroll_api_answer,
     ngx_http_enroll_api_free

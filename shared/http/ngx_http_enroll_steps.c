@@ -49,6 +49,8 @@ const ngx_http_enroll_step_t  ngx_http_enroll_steps[] = {
 
     /* of what was stored, by poll */
 
+    { ngx_http_enroll_reopen, NGX_HTTP_ENROLL_TIME_DECODE },
+    { ngx_http_enroll_approved, NGX_HTTP_ENROLL_TIME_AUTHORISE },
     { ngx_http_enroll_step_verify, NGX_HTTP_ENROLL_TIME_AUTHORISE },
     { ngx_http_enroll_step_check, NGX_HTTP_ENROLL_TIME_AUTHORISE },
 

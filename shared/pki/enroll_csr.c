@@ -543,20 +543,6 @@ enroll_csr_prime(const enroll_csr_t *csr)
 }
 
 
-size_t
-enroll_csr_der(const enroll_csr_t *csr, unsigned char **der)
-{
-    int  len;
-
-    *der = NULL;
-
-    len = ASN1_item_i2d((ASN1_VALUE *) csr->pkcs10, der,
-                        ASN1_ITEM_rptr(enroll_pkcs10_t));
-
-    return (len > 0) ? (size_t) len : 0;
-}
-
-
 int
 enroll_csr_key_equal(const enroll_csr_t *csr, const X509 *x)
 {

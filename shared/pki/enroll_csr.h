@@ -93,13 +93,6 @@ enroll_outcome_e enroll_csr_parse(enroll_csr_t **csr,
 enroll_outcome_e enroll_csr_verify(const enroll_csr_t *csr);
 
 /*
- * The request as DER, signed octets as received: its length and *der, to be
- * freed with OPENSSL_free(), or 0
- */
-
-size_t enroll_csr_der(const enroll_csr_t *csr, unsigned char **der);
-
-/*
  * 1 if the request's key is RSA with a modulus that is a prime, which is no
  * secret at all; for a thread, it costs milliseconds
  */

@@ -76,9 +76,17 @@
     "\n"
 
 
-/* the lease on a transaction that was approved: the request outlives it */
+/*
+ * Whether the challenge that a request holds was deleted meanwhile; the lease
+ * on a transaction that was approved: the request outlives it.
+ */
 
 #define NGX_ENROLL_LUA_LEASE                                                  \
+    "local function deleted(base, cid)\n"                                     \
+    "    return cid ~= ''\n"                                                  \
+    "        and redis.call('EXISTS', base .. 'challenge:' .. cid) == 0\n"    \
+    "end\n"                                                                   \
+    "\n"                                                                      \
     "local function lease_approved(base, id, lease, ms, cid)\n"               \
     "    local txn = base .. 'txn:' .. id\n"                                  \
     "\n"                                                                      \

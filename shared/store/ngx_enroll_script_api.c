@@ -192,8 +192,8 @@ ngx_enroll_script_t  ngx_enroll_script_pending = {
  * keys:       "PREFIX{ca}:"
  * arguments:  transaction's id, decision, how long it is known, by whom
  *
- * A denied request has used its challenge, and is not kept: the challenge may
- * be in it.  One whose challenge was deleted can no more be approved.
+ * A denied request has used its challenge, and what was stored of it is of no
+ * more use.  One whose challenge was deleted can no more be approved.
  */
 
 ngx_enroll_script_t  ngx_enroll_script_decide = {
@@ -238,7 +238,7 @@ ngx_enroll_script_t  ngx_enroll_script_decide = {
     "redis.call('ZREM', base .. 'waiting:address:' .. r[5], id)\n"
     "\n"
     "if decision == 'denied' then\n"
-    "    redis.call('HDEL', request, 'csr')\n"
+    "    redis.call('HDEL', request, 'stored')\n"
     "end\n"
     "\n"
     "if r[2] ~= '' then\n"

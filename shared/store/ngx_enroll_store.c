@@ -84,7 +84,7 @@ ngx_enroll_store_approval(ngx_enroll_store_args_t *args,
     ngx_enroll_store_digest(args, &approval->location);
     ngx_enroll_store_digest(args, &admit->address);
 
-    ngx_enroll_store_field(args, "csr", &approval->csr);
+    ngx_enroll_store_field(args, "stored", &approval->stored);
     ngx_enroll_store_field(args, "requester", &approval->requester);
     ngx_enroll_store_field(args, "protocol", &approval->protocol);
     ngx_enroll_store_field(args, "operation", &approval->operation);

@@ -42,7 +42,8 @@ typedef enum {
 
     NGX_ENROLL_STORE_REPLAYED,    /* admit: the nonce was another request's,
                                      or the poll id is */
-    NGX_ENROLL_STORE_CHALLENGE_UNKNOWN,   /* admit: or expired, or used up */
+    NGX_ENROLL_STORE_CHALLENGE_UNKNOWN,   /* admit, poll: or expired, used up,
+                                             deleted */
     NGX_ENROLL_STORE_CHALLENGE_BOUND,     /* admit: to something else */
     NGX_ENROLL_STORE_PENDING,     /* admit, poll: it waits for approval */
     NGX_ENROLL_STORE_FULL,        /* admit: too many wait; mint: too many */
@@ -73,9 +74,9 @@ typedef struct {
     ngx_str_t            key_digest;   /* hex; also of ADMITTED by poll */
     ngx_str_t            status;       /* of FOUND: "valid", "revoked" */
 
-    /* of ADMITTED by poll */
+    /* of ADMITTED by poll, stored also of DONE by it */
 
-    ngx_str_t            csr;          /* DER, as it was stored */
+    ngx_str_t            stored;       /* as it was given to admit */
     ngx_str_t            id;           /* of the transaction, hex; to be
                                           recorded or released by */
 
@@ -97,13 +98,14 @@ typedef void (*ngx_enroll_store_handler_pt)(void *data,
 /* what an approver sees, and what is issued from once it is approved */
 
 typedef struct {
-    ngx_str_t            csr;          /* DER */
     ngx_str_t            requester;
     ngx_str_t            protocol;
     ngx_str_t            operation;
     ngx_str_t            location;
     ngx_str_t            poll;         /* any octets, or empty: what poll will
                                           ask for */
+    ngx_str_t            stored;       /* any octets: what poll will get, until
+                                          record's repeat is over */
     ngx_msec_t           lifetime;     /* of the waiting */
     ngx_uint_t           per_location; /* how many may wait */
     ngx_uint_t           per_address;

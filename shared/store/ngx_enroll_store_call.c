@@ -368,6 +368,12 @@ ngx_enroll_store_values(ngx_enroll_store_call_t *call,
 
     case NGX_ENROLL_STORE_DONE:
 
+        if (call->script == &ngx_enroll_script_poll
+            && ngx_enroll_store_string(reply, 5, &r->stored) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
         if (ngx_enroll_store_string(reply, 1, &r->cert) != NGX_OK
             || ngx_enroll_store_string(reply, 2, &r->requester) != NGX_OK
             || ngx_enroll_store_string(reply, 3, &r->profile) != NGX_OK
@@ -385,12 +391,12 @@ ngx_enroll_store_values(ngx_enroll_store_call_t *call,
             return NGX_OK;
         }
 
-        if (ngx_enroll_store_string(reply, 1, &r->csr) != NGX_OK
+        if (ngx_enroll_store_string(reply, 1, &r->stored) != NGX_OK
             || ngx_enroll_store_string(reply, 2, &r->requester) != NGX_OK
             || ngx_enroll_store_string(reply, 3, &r->profile) != NGX_OK
             || ngx_enroll_store_string(reply, 4, &r->key_digest) != NGX_OK
             || ngx_enroll_store_string(reply, 5, &r->id) != NGX_OK
-            || r->csr.len == 0
+            || r->stored.len == 0
             || r->id.len == 0)
         {
             return NGX_ERROR;
