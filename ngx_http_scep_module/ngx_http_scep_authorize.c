@@ -13,6 +13,10 @@
 #include "ngx_http_scep.h"
 
 
+static ngx_int_t ngx_http_scep_note(ngx_http_enroll_request_t *er,
+    enroll_scep_t *m);
+static ngx_int_t ngx_http_scep_join(ngx_pool_t *pool, ngx_str_t *out,
+    const char *word, ngx_str_t *location, enroll_scep_t *m);
 static enroll_outcome_e ngx_http_scep_renewal(ngx_http_enroll_request_t *er,
     enroll_scep_t *m);
 static enroll_outcome_e ngx_http_scep_first(ngx_http_enroll_request_t *er,
@@ -33,6 +37,10 @@ ngx_http_scep_authorize(ngx_http_enroll_request_t *er)
 
     ctx = er->message;
     m = ctx->m;
+
+    if (ngx_http_scep_note(er, m) != NGX_OK) {
+        return ENROLL_INTERNAL;
+    }
 
     switch (m->type) {
 
@@ -55,6 +63,62 @@ ngx_http_scep_authorize(ngx_http_enroll_request_t *er)
     default:
         return ENROLL_SCEP_TYPE;
     }
+}
+
+
+/* what makes messages the same */
+
+static ngx_int_t
+ngx_http_scep_note(ngx_http_enroll_request_t *er, enroll_scep_t *m)
+{
+    er->nonce.data = m->nonce;
+    er->nonce.len = m->nonce_len;
+
+    er->poll_key = er->fail_keys[1];
+
+    if (ngx_http_scep_join(er->pool, &er->context, "request", NULL, m)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_scep_join(er->pool, &er->poll, "poll",
+                              &er->endpoint->location, m);
+}
+
+
+/*
+ * transactionID and signer, with lengths; a transactionID alone says little:
+ * some are derived from the key, some are always the same
+ */
+
+static ngx_int_t
+ngx_http_scep_join(ngx_pool_t *pool, ngx_str_t *out, const char *word,
+    ngx_str_t *location, enroll_scep_t *m)
+{
+    u_char     *p;
+    ngx_str_t   none = ngx_null_string;
+
+    if (location == NULL) {
+        location = &none;
+    }
+
+    p = ngx_pnalloc(pool, 64 + location->len + m->transaction_len
+                          + ENROLL_DIGEST_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    out->data = p;
+
+    p = ngx_sprintf(p, "%s %uz:%V %uz:", word, location->len, location,
+                    m->transaction_len);
+    p = ngx_cpymem(p, m->transaction, m->transaction_len);
+    p = ngx_cpymem(p, m->signer_digest, ENROLL_DIGEST_LEN);
+
+    out->len = p - out->data;
+
+    return NGX_OK;
 }
 
 

@@ -19,10 +19,8 @@ static enroll_outcome_e ngx_http_scep_message(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er, ngx_str_t *body);
 static ngx_int_t ngx_http_scep_address(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er);
-static enroll_outcome_e ngx_http_scep_note(ngx_http_request_t *r,
-    ngx_http_enroll_request_t *er, enroll_scep_t *m);
-static ngx_int_t ngx_http_scep_join(ngx_pool_t *pool, ngx_str_t *out,
-    const char *word, ngx_str_t *location, enroll_scep_t *m);
+static ngx_int_t ngx_http_scep_authority(ngx_http_enroll_request_t *er,
+    ngx_http_scep_ctx_t *ctx);
 static void ngx_http_scep_open(ngx_http_enroll_request_t *er);
 static void ngx_http_scep_free(ngx_http_enroll_request_t *er);
 
@@ -70,15 +68,19 @@ ngx_http_scep_decode(ngx_http_enroll_request_t *er, ngx_str_t *body)
                            ngx_http_scep_legacy_bits(ctx->conf));
 
     if (rc != ENROLL_OK) {
-
-        /* whose message it is, is not known: a certificate can be copied */
-
         return rc;
     }
 
-    if (ngx_http_scep_note(r, er, ctx->m) != ENROLL_OK) {
+    /* at the limit the one who signed is not listened to, nor is a copy */
+
+    if (ngx_http_enroll_hex(er->pool, &er->fail_keys[1],
+                            ctx->m->signer_digest, ENROLL_DIGEST_LEN)
+        != NGX_OK)
+    {
         return ENROLL_INTERNAL;
     }
+
+    er->fail_n = 2;
 
     /*
      * Should it have to wait, it is stored as it came: the challenge that it
@@ -88,9 +90,8 @@ ngx_http_scep_decode(ngx_http_enroll_request_t *er, ngx_str_t *body)
 
     er->stored = *body;
 
-    /* nothing that is in it would change this answer */
-
-    return (ctx->m->type == ENROLL_SCEP_GET_CRL) ? ENROLL_NO_CRL : ENROLL_OK;
+    return (ngx_http_scep_authority(er, ctx) == NGX_OK) ? ENROLL_OK
+                                                        : ENROLL_INTERNAL;
 }
 
 
@@ -122,8 +123,6 @@ ngx_http_scep_message(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
 }
 
 
-/* failures are counted for the address, and for a signer that did sign */
-
 static ngx_int_t
 ngx_http_scep_address(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
 {
@@ -140,44 +139,22 @@ ngx_http_scep_address(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
     er->fail_keys[0].data = p;
     er->fail_keys[0].len = ngx_sprintf(p, "address %V", address) - p;
     er->fail_n = 1;
+    er->fail_count = 1;
 
     return NGX_OK;
 }
 
 
-/* what makes messages the same, and what failures are counted by */
+/* who of us may open the message, and whose names it may have in it */
 
-static enroll_outcome_e
-ngx_http_scep_note(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
-    enroll_scep_t *m)
+static ngx_int_t
+ngx_http_scep_authority(ngx_http_enroll_request_t *er,
+    ngx_http_scep_ctx_t *ctx)
 {
-    int                   i;
-    X509                 *x;
-    enroll_ra_t          *ra;
-    enroll_ca_t          *ca;
-    ngx_http_scep_ctx_t  *ctx;
-
-    ctx = er->message;
-
-    m->known = (enroll_ca_issued(&er->ca->pki, m->signer, NULL) != NULL);
-
-    er->nonce.data = m->nonce;
-    er->nonce.len = m->nonce_len;
-
-    if (ngx_http_scep_join(er->pool, &er->context, "request", NULL, m)
-        != NGX_OK
-        || ngx_http_scep_join(er->pool, &er->poll, "poll",
-                              &er->endpoint->location, m)
-           != NGX_OK
-        || ngx_http_enroll_hex(er->pool, &er->poll_key, m->signer_digest,
-                               ENROLL_DIGEST_LEN)
-           != NGX_OK)
-    {
-        return ENROLL_INTERNAL;
-    }
-
-    er->fail_keys[1] = er->poll_key;
-    er->fail_n = 2;
+    int           i;
+    X509         *x;
+    enroll_ra_t  *ra;
+    enroll_ca_t  *ca;
 
     /* old RA certificates open messages until they expire */
 
@@ -189,7 +166,7 @@ ngx_http_scep_note(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
                                         * sizeof(EVP_PKEY *));
 
     if (ctx->ra.certs == NULL || ctx->ra.keys == NULL) {
-        return ENROLL_INTERNAL;
+        return NGX_ERROR;
     }
 
     for (i = 0; i < sk_X509_num(ra->certs); i++) {
@@ -201,7 +178,7 @@ ngx_http_scep_note(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
             ctx->ra.keys[sk_X509_num(ctx->ra.certs)] = ra->keys[i];
 
             if (!sk_X509_push(ctx->ra.certs, x)) {
-                return ENROLL_INTERNAL;
+                return NGX_ERROR;
             }
         }
     }
@@ -216,67 +193,54 @@ ngx_http_scep_note(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
         || !sk_X509_push(ctx->issuers, ra->sign_cert)
         || !sk_X509_push(ctx->issuers, sk_X509_value(ca->chain, 0)))
     {
-        return ENROLL_INTERNAL;
+        return NGX_ERROR;
     }
 
     for (i = 0; i < sk_X509_num(ca->previous); i++) {
         if (!sk_X509_push(ctx->issuers, sk_X509_value(ca->previous, i))) {
-            return ENROLL_INTERNAL;
+            return NGX_ERROR;
         }
     }
 
-    m->issuers = ctx->issuers;
-
-    return ENROLL_OK;
-}
-
-
-/*
- * transactionID and signer, with lengths; a transactionID alone says little:
- * some are derived from the key, some are always the same
- */
-
-static ngx_int_t
-ngx_http_scep_join(ngx_pool_t *pool, ngx_str_t *out, const char *word,
-    ngx_str_t *location, enroll_scep_t *m)
-{
-    u_char     *p;
-    ngx_str_t   none = ngx_null_string;
-
-    if (location == NULL) {
-        location = &none;
-    }
-
-    p = ngx_pnalloc(pool, 64 + location->len + m->transaction_len
-                          + ENROLL_DIGEST_LEN);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    out->data = p;
-
-    p = ngx_sprintf(p, "%s %uz:%V %uz:", word, location->len, location,
-                    m->transaction_len);
-    p = ngx_cpymem(p, m->transaction, m->transaction_len);
-    p = ngx_cpymem(p, m->signer_digest, ENROLL_DIGEST_LEN);
-
-    out->len = p - out->data;
+    ctx->m->issuers = ctx->issuers;
 
     return NGX_OK;
 }
 
 
-/* on a thread */
+/*
+ * On a thread.  A certificate can be copied: failures are counted against a
+ * signer that did sign, and only then is the rest looked at.
+ */
 
 static void
 ngx_http_scep_open(ngx_http_enroll_request_t *er)
 {
+    enroll_scep_t        *m;
     ngx_http_scep_ctx_t  *ctx;
 
     ctx = er->message;
+    m = ctx->m;
 
-    er->result = enroll_scep_open(ctx->m, &ctx->ra,
-                                  ngx_http_scep_legacy_bits(ctx->conf));
+    er->result = enroll_scep_verify(m);
+
+    if (er->result != ENROLL_OK) {
+        return;
+    }
+
+    er->fail_count = 2;
+
+    if (m->type == ENROLL_SCEP_GET_CRL) {
+
+        /* nothing that is in it would change this answer */
+
+        er->result = ENROLL_NO_CRL;
+        return;
+    }
+
+    m->known = (enroll_ca_issued(&er->ca->pki, m->signer, NULL) != NULL);
+
+    er->result = enroll_scep_open(m, &ctx->ra);
 }
 
 
@@ -298,6 +262,7 @@ ngx_http_scep_reopen(ngx_http_enroll_request_t *er)
                                    ngx_http_scep_legacy_bits(ctx->conf));
 
     if (er->result != ENROLL_OK
+        || enroll_scep_verify(m) != ENROLL_OK
         || m->type != ENROLL_SCEP_PKCS_REQ
         || ngx_memcmp(m->signer_digest, poll->signer_digest,
                       ENROLL_DIGEST_LEN)
@@ -308,10 +273,8 @@ ngx_http_scep_reopen(ngx_http_enroll_request_t *er)
     {
         er->result = ENROLL_STORE_TAMPERED;
 
-    } else if (enroll_scep_open(m, &er->ca->ra,
-                                ngx_http_scep_legacy_bits(ctx->conf))
-               != ENROLL_OK)
-    {
+    } else if (enroll_scep_open(m, &er->ca->ra) != ENROLL_OK) {
+
         /* the key it was for has gone: the client has to ask anew */
 
         er->result = ENROLL_NOT_FOUND;

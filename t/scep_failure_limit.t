@@ -27,6 +27,10 @@ $t->conf(<<'CONF');
         certificate %%DIR%%/ca.crt;
         certificate_key %%DIR%%/ca.key;
     }
+    enroll_ca soon {
+        certificate %%DIR%%/ca.crt;
+        certificate_key %%DIR%%/ca.key;
+    }
     enroll_ca others {
         certificate %%DIR%%/ca.crt;
         certificate_key %%DIR%%/ca.key;
@@ -37,7 +41,8 @@ $t->conf(<<'CONF');
 
     server {
         listen 127.0.0.1:%%PORT_plain%%;
-        location /scep { scep devices; scep_failure_limit 3 2s; }
+        location /scep { scep devices; scep_failure_limit 3 10m; }
+        location /soon { scep soon; scep_failure_limit 1 2s; }
         location /off { scep others; scep_failure_limit off; }
     }
 CONF
@@ -66,11 +71,25 @@ $s->failed(asked($b, 'secret', 9), 2, 'too_many_failures',
     'too many of the address');
 $s->issued(asked($b, 'secret', 10), 'another address');
 
+# a certificate can be copied: without its key nothing counts against it, but
+# for the address that sends it, from which nothing more is verified
+
+$s->failed(asked($b, 'secret', 20, flip => 1), 1, 'message_signature',
+    "the other's certificate, signed by nobody: $_") for 1 .. 3;
+$s->failed(asked($b, 'secret', 20, flip => 1), 2, 'too_many_failures',
+    'too many of the address: the signature is not looked at');
+$s->issued(asked($b, 'secret', 21), 'whose certificate it is');
+$s->failed(asked($a, 'secret', 22, flip => 1), 2, 'too_many_failures',
+    "a copy of a limited one's");
+
 # for a time
 
+my @soon = (path => '/soon');
+$s->failed(asked($a, 'wrong', 31, @soon), 2, 'challenge_unknown', 'one failure');
+$s->failed(asked($a, 'secret', 31, @soon), 2, 'too_many_failures', 'is enough');
 select undef, undef, undef, 2.2;
-$s->issued(asked($a, 'secret', 5), 'the key again, after a time');
-$s->issued(asked($b, 'secret', 9), 'the address again');
+$s->issued(asked($a, 'secret', 32, @soon), 'the key again, after a time');
+$s->issued(asked($b, 'secret', 31, @soon), 'the address again');
 
 # what is not taken apart has no signer, and counts for nobody else
 
@@ -79,9 +98,9 @@ $s->issued(asked($b, 'secret', 11), 'after noise');
 
 # off
 
-$s->failed(asked($a, 'wrong', 1, '/off'), 2, 'challenge_unknown', 'off: wrong')
+$s->failed(asked($a, 'wrong', 1, path => '/off'), 2, 'challenge_unknown', 'off: wrong')
     for 1 .. 6;
-$s->issued(asked($a, 'secret', 1, '/off'), 'off: never too many');
+$s->issued(asked($a, 'secret', 1, path => '/off'), 'off: never too many');
 
 is(scalar(grep { $t->redis('TTL', $_) < 0 } $t->keys('*fail*')), 0,
     'the counters end');
@@ -90,9 +109,9 @@ $t->done;
 ##############################################################################
 
 sub asked {
-    my ($c, $challenge, $host, $path) = @_;
-    my $m = $s->request($c, challenge => $challenge);
-    $path //= '/scep';
+    my ($c, $challenge, $host, %o) = @_;
+    my $path = delete $o{path} // '/scep';
+    my $m = $s->request($c, challenge => $challenge, %o);
     my $r = $s->response($s->start($m, raw =>
         "POST $path HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
         . "X-Client: 192.0.2.$host\r\nContent-Length: "

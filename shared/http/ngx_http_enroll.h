@@ -152,10 +152,10 @@ typedef struct {
     /*
      * The steps that are a protocol's own; each gives ENROLL_OK or the reason
      * of refusal.  decode, on the event loop: body, of er->pool, to er->csr
-     * or er->message.  open, on a thread, into er->result: what a private
-     * key must read.  authorize, on the event loop: who asks, where open had
-     * to tell.  reopen, on a thread: er->stored, what decode left there of a
-     * request that then waited, to er->csr; its key is to be the poller's.
+     * or er->message.  open, on a thread, into er->result: what takes keys to
+     * know.  authorize, on the event loop: who asks, where open had to tell.
+     * reopen, on a thread: er->stored, what decode left there of a request
+     * that then waited, to er->csr; its key is to be the poller's.
      * encode, on a thread: er->encoding to er->reply.  All but decode may be
      * NULL.
      */
@@ -261,10 +261,14 @@ struct ngx_http_enroll_request_s {
                                                          for reopen */
     ngx_str_t                           number;       /* a serial, in hex */
 
-    /* failures are counted by these; at the limit nothing is opened */
+    /*
+     * At the limit of any of these nothing is opened; failures are counted
+     * for the first fail_count of them, that is, for whom it is proven to be
+     */
 
     ngx_str_t                           fail_keys[2];
     ngx_uint_t                          fail_n;
+    ngx_uint_t                          fail_count;
     ngx_uint_t                          failures;     /* 0: any number */
     ngx_msec_t                          failures_time;
     unsigned                            unrecorded:1;

@@ -291,7 +291,7 @@ ngx_http_enroll_finish(ngx_http_enroll_request_t *er)
         ngx_http_enroll_release(er);
     }
 
-    if (er->fail_n && er->failures
+    if (er->fail_count && er->failures
         && enroll_outcome(er->outcome)->class == ENROLL_CLASS_REFUSED)
     {
         ngx_http_enroll_failed(er);

@@ -64,7 +64,7 @@ ngx_http_enroll_limited(void *data, ngx_enroll_store_reply_t *reply)
 
         /* it counts the tries that are listened to */
 
-        er->fail_n = 0;
+        er->fail_count = 0;
         break;
 
     default:
@@ -98,9 +98,9 @@ ngx_http_enroll_failures(ngx_http_enroll_request_t *er, ngx_uint_t add,
     failures.window = er->failures_time;
     failures.limit = er->failures;
     failures.add = add;
-    failures.nkeys = er->fail_n;
+    failures.nkeys = add ? er->fail_count : er->fail_n;
 
-    for (i = 0; i < er->fail_n; i++) {
+    for (i = 0; i < failures.nkeys; i++) {
         failures.keys[i] = er->fail_keys[i];
     }
 

@@ -6,7 +6,7 @@
 
 /*
  * SCEP's pkiMessages (RFC 8894, section 3): SignedData around EnvelopedData
- * (RFC 5652), taken in two steps, and the answers to them.
+ * (RFC 5652), taken in three steps, and the answers to them.
  */
 
 
@@ -82,20 +82,28 @@ typedef struct {
 } enroll_scep_mirror_t;
 
 
+typedef struct enroll_scep_signed_s  enroll_scep_signed_t;
+
+
 typedef struct {
 
     /* by enroll_scep_parse() */
 
-    int                    type;         /* messageType; 0: none served here */
     unsigned char          transaction[ENROLL_SCEP_TRANSACTION];
     size_t                 transaction_len;
     int                    transaction_type;    /* its V_ASN1_… */
     unsigned char          nonce[ENROLL_SCEP_NONCE];    /* senderNonce */
     size_t                 nonce_len;
+    unsigned char          signer_digest[ENROLL_DIGEST_LEN];  /* of the SPKI
+                                            of whoever is said to sign */
+    enroll_scep_mirror_t   mirror;
+    unsigned               legacy;
+
+    /* by enroll_scep_verify() */
+
+    int                    type;         /* messageType; 0: none served here */
     X509                  *signer;
     enroll_key_t           signer_key;
-    unsigned char          signer_digest[ENROLL_DIGEST_LEN];  /* of its SPKI */
-    enroll_scep_mirror_t   mirror;
 
     /* by the caller, see enroll_scep_open() */
 
@@ -114,6 +122,7 @@ typedef struct {
 
     EVP_PKEY              *pkey;         /* of the signer */
     unsigned char         *der;          /* the message */
+    enroll_scep_signed_t  *outer;        /* what it consists of */
     const unsigned char   *content;      /* pkcsPKIEnvelope, in der */
     size_t                 content_len;
 } enroll_scep_t;
@@ -121,23 +130,31 @@ typedef struct {
 
 /*
  * Takes the outer SignedData of len octets, DER or BER, apart: one
- * SignerInfo, its attributes, the signer's certificate, which is in the
- * message, and its signature, over the attributes in the order received or
- * in that of DER.  Who the signer is, is decided elsewhere.  Only public-key
- * operations; enroll_key_cheap(&m->signer_key) tells afterwards what they
- * cost.  The octets need not outlive the call.
+ * SignerInfo, its attributes, the certificate that it names, which is in the
+ * message.  That is enough to make a CertRep; nothing of it is true before
+ * enroll_scep_verify() has said so.  No operation with any key, and no more
+ * work than grows with len, which is bounded.  The octets need not outlive
+ * the call.  legacy: algorithms that are taken beside the usual ones.
  *
- * Returns ENROLL_OK or the reason of refusal.  *m, to be freed with
- * enroll_scep_free(), is there wherever transactionID, senderNonce and the
- * signer's certificate are, so that a CertRep can be made; where it is NULL,
- * the answer is the outcome's HTTP status.
+ * Returns ENROLL_OK and *m, to be freed with enroll_scep_free(), or the
+ * reason of refusal and NULL: the answer is the outcome's HTTP status.
  */
 
 enroll_outcome_e enroll_scep_parse(enroll_scep_t **m,
     const unsigned char *der, size_t len, unsigned legacy);
 
 /*
- * Opens the pkcsPKIEnvelope of a message that enroll_scep_parse() returned
+ * Verifies the signature of a message, over the attributes in the order
+ * received or, where that is another one, in that of DER, by the key of the
+ * certificate in the message; then the messageType.  Whose that certificate
+ * is, is decided elsewhere.  For a pool thread: keys are RSA of up to 16384
+ * bits, and EC.  Returns ENROLL_OK or the reason of refusal.
+ */
+
+enroll_outcome_e enroll_scep_verify(enroll_scep_t *m);
+
+/*
+ * Opens the pkcsPKIEnvelope of a message that enroll_scep_verify() returned
  * ENROLL_OK for.  All algorithms are looked at before a private key is
  * used.  From there on there is one refusal, ENROLL_SCEP_DECRYPT, until the
  * content has shown to be a request by the signer, lest the answers be an
@@ -157,8 +174,7 @@ enroll_outcome_e enroll_scep_parse(enroll_scep_t **m,
  * verified, with enroll_csr_verify().
  */
 
-enroll_outcome_e enroll_scep_open(enroll_scep_t *m, const enroll_ra_t *ra,
-    unsigned legacy);
+enroll_outcome_e enroll_scep_open(enroll_scep_t *m, const enroll_ra_t *ra);
 
 /* wipes what was secret; NULL is taken */
 

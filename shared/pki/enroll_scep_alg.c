@@ -65,6 +65,36 @@ enroll_der_is(const enroll_tlv_t *t, const char *data, size_t len)
 }
 
 
+int
+enroll_der_same(const enroll_tlv_t *one, const enroll_tlv_t *two)
+{
+    return one->len == two->len && memcmp(one->data, two->data, one->len) == 0;
+}
+
+
+X509_NAME *
+enroll_scep_name(const enroll_tlv_t *t)
+{
+    X509_NAME            *name;
+    const unsigned char  *p;
+
+    if (t->tag != ENROLL_DER_SEQUENCE) {
+        return NULL;
+    }
+
+    p = t->start;
+
+    name = d2i_X509_NAME(NULL, &p, (long) t->size);
+
+    if (name && p != t->start + t->size) {
+        X509_NAME_free(name);
+        return NULL;
+    }
+
+    return name;
+}
+
+
 /* OpenSSL lists what the providers at hand may not have: hence the fetch */
 
 static const EVP_MD *

@@ -72,6 +72,12 @@ typedef struct {
 
 int enroll_der_is(const enroll_tlv_t *t, const char *data, size_t len);
 
+int enroll_der_same(const enroll_tlv_t *one, const enroll_tlv_t *two);
+
+/* a Name, or NULL */
+
+X509_NAME *enroll_scep_name(const enroll_tlv_t *t);
+
 /*
  * Each is for an AlgorithmIdentifier, and refuses with ENROLL_SCEP_ALG what
  * is unknown, not allowed or not in OpenSSL, and what has other parameters

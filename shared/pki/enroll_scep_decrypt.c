@@ -116,8 +116,7 @@ enroll_scep_is_for(const enroll_tlv_t *rid, const X509 *x)
         return 0;
     }
 
-    p = t.start;
-    issuer = d2i_X509_NAME(NULL, &p, (long) t.size);
+    issuer = enroll_scep_name(&t);
 
     p = n.start;
     serial = d2i_ASN1_INTEGER(NULL, &p, (long) n.size);

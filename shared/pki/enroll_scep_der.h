@@ -21,6 +21,7 @@
 #include "enroll_der.h"
 
 
+#define ENROLL_DER_BOOLEAN      0x01
 #define ENROLL_DER_OCTETS       0x04
 #define ENROLL_DER_OID          0x06
 #define ENROLL_DER_UTF8         0x0c

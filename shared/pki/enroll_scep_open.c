@@ -30,11 +30,10 @@ static enroll_outcome_e enroll_scep_open_poll(enroll_scep_t *m,
 static enroll_outcome_e enroll_scep_open_serial(enroll_scep_t *m,
     const enroll_tlv_t *issuer, const enroll_tlv_t *serial);
 static int enroll_scep_names_us(const enroll_scep_t *m);
-static X509_NAME *enroll_scep_name(const enroll_tlv_t *t);
 
 
 enroll_outcome_e
-enroll_scep_open(enroll_scep_t *m, const enroll_ra_t *ra, unsigned legacy)
+enroll_scep_open(enroll_scep_t *m, const enroll_ra_t *ra)
 {
     size_t                   size, len;
     unsigned char           *data;
@@ -47,7 +46,7 @@ enroll_scep_open(enroll_scep_t *m, const enroll_ra_t *ra, unsigned legacy)
 
     ERR_set_mark();
 
-    rc = enroll_scep_envelope(&e, m->content, m->content_len, legacy);
+    rc = enroll_scep_envelope(&e, m->content, m->content_len, m->legacy);
 
     if (rc == ENROLL_OK) {
         m->mirror.cipher = e.cipher.cipher;
@@ -281,27 +280,4 @@ enroll_scep_names_us(const enroll_scep_t *m)
     }
 
     return 0;
-}
-
-
-static X509_NAME *
-enroll_scep_name(const enroll_tlv_t *t)
-{
-    X509_NAME            *name;
-    const unsigned char  *p;
-
-    if (t->tag != ENROLL_DER_SEQUENCE) {
-        return NULL;
-    }
-
-    p = t->start;
-
-    name = d2i_X509_NAME(NULL, &p, (long) t->size);
-
-    if (name && p != t->start + t->size) {
-        X509_NAME_free(name);
-        return NULL;
-    }
-
-    return name;
 }

@@ -39,7 +39,7 @@ typedef enum {
 } enroll_scep_seen_e;
 
 
-typedef struct {
+struct enroll_scep_signed_s {
     enroll_tlv_t         content_type;
     enroll_tlv_t         content;        /* tag 0: absent */
     enroll_tlv_t         certs;          /* tag 0: absent */
@@ -54,12 +54,13 @@ typedef struct {
         enroll_tlv_t         value;
     }                    attr[ENROLL_SCEP_ATTR_COUNT];
 
+    enroll_tlv_t         cert;           /* the one of certs */
     unsigned             more:1;         /* something follows the message */
-} enroll_scep_signed_t;
+};
 
 
-static enroll_outcome_e enroll_scep_take(enroll_scep_t *m,
-    const unsigned char *der, size_t len, unsigned legacy, int *usable);
+static int enroll_scep_take(enroll_scep_t *m, const unsigned char *ber,
+    size_t len);
 static int enroll_scep_signed(enroll_scep_signed_t *s,
     const unsigned char *der, size_t len);
 static int enroll_scep_signer_info(enroll_scep_signed_t *s,
@@ -71,7 +72,7 @@ static int enroll_scep_transaction(enroll_scep_t *m,
     const enroll_scep_signed_t *s);
 static int enroll_scep_string(const enroll_tlv_t *value);
 static enroll_outcome_e enroll_scep_check(enroll_scep_t *m,
-    const enroll_scep_signed_t *s, unsigned legacy);
+    const enroll_scep_signed_t *s);
 static enroll_outcome_e enroll_scep_check_digest(const enroll_scep_t *m,
     const enroll_scep_signed_t *s);
 static enroll_outcome_e enroll_scep_check_type(enroll_scep_t *m,
@@ -96,9 +97,8 @@ enroll_outcome_e
 enroll_scep_parse(enroll_scep_t **out, const unsigned char *der, size_t len,
     unsigned legacy)
 {
-    int                usable;
-    enroll_scep_t     *m;
-    enroll_outcome_e   rc;
+    int             ok;
+    enroll_scep_t  *m;
 
     *out = NULL;
 
@@ -117,33 +117,38 @@ enroll_scep_parse(enroll_scep_t **out, const unsigned char *der, size_t len,
 
     m->mirror.digest = EVP_sha256();
     m->mirror.cipher = EVP_aes_128_cbc();
+    m->legacy = legacy;
 
-    usable = 0;
+    m->outer = OPENSSL_zalloc(sizeof(enroll_scep_signed_t));
+    if (m->outer == NULL) {
+        enroll_scep_free(m);
+        return ENROLL_INTERNAL;
+    }
 
     ERR_set_mark();
-    rc = enroll_scep_take(m, der, len, legacy, &usable);
+    ok = enroll_scep_take(m, der, len);
     ERR_pop_to_mark();
 
-    if (!usable) {
+    if (!ok) {
         enroll_scep_free(m);
-        return rc;
+        return ENROLL_SCEP_MESSAGE;
     }
 
     *out = m;
 
-    return rc;
+    return ENROLL_OK;
 }
 
 
-static enroll_outcome_e
-enroll_scep_take(enroll_scep_t *m, const unsigned char *ber, size_t len,
-    unsigned legacy, int *usable)
+static int
+enroll_scep_take(enroll_scep_t *m, const unsigned char *ber, size_t len)
 {
-    size_t                n;
-    enroll_scep_signed_t  s;
-    enroll_der_writer_t   w;
+    size_t                 n;
+    enroll_der_writer_t    w;
+    enroll_scep_signed_t  *s;
 
-    memset(&s, 0, sizeof(enroll_scep_signed_t));
+    s = m->outer;
+
     memset(&w, 0, sizeof(enroll_der_writer_t));
 
     /* the one and only copy, kept as long as m */
@@ -152,22 +157,26 @@ enroll_scep_take(enroll_scep_t *m, const unsigned char *ber, size_t len,
     m->der = w.data;
 
     if (n == 0) {
-        return ENROLL_SCEP_MESSAGE;
+        return 0;
     }
 
-    s.more = (n != len);
+    s->more = (n != len);
 
-    if (!enroll_scep_signed(&s, w.data, w.len)
-        || !enroll_scep_attributes(&s)
-        || !enroll_scep_transaction(m, &s)
-        || !enroll_scep_signer(m, &s.certs, &s.sid))
+    if (!enroll_scep_signed(s, w.data, w.len)
+        || !enroll_scep_attributes(s)
+        || !enroll_scep_transaction(m, s)
+        || !enroll_scep_signer_cert(&s->cert, m->signer_digest, &s->certs,
+                                    &s->sid))
     {
-        return ENROLL_SCEP_MESSAGE;
+        return 0;
     }
 
-    *usable = 1;
+    /* also an answer to what is not verified is to be understood */
 
-    return enroll_scep_check(m, &s, legacy);
+    (void) enroll_scep_digest_alg(&m->mirror.digest, &s->digest_alg,
+                                  m->legacy);
+
+    return 1;
 }
 
 
@@ -398,14 +407,23 @@ enroll_scep_string(const enroll_tlv_t *value)
 }
 
 
-/*
- * From here on there is somebody to tell.  Nothing of the message has a
- * meaning before its signature is verified.
- */
+enroll_outcome_e
+enroll_scep_verify(enroll_scep_t *m)
+{
+    enroll_outcome_e  rc;
+
+    ERR_set_mark();
+    rc = enroll_scep_check(m, m->outer);
+    ERR_pop_to_mark();
+
+    return rc;
+}
+
+
+/* nothing of the message has a meaning before its signature is verified */
 
 static enroll_outcome_e
-enroll_scep_check(enroll_scep_t *m, const enroll_scep_signed_t *s,
-    unsigned legacy)
+enroll_scep_check(enroll_scep_t *m, const enroll_scep_signed_t *s)
 {
     enroll_outcome_e  rc;
 
@@ -413,10 +431,11 @@ enroll_scep_check(enroll_scep_t *m, const enroll_scep_signed_t *s,
         return ENROLL_SCEP_MESSAGE;
     }
 
-    rc = enroll_scep_digest_alg(&m->mirror.digest, &s->digest_alg, legacy);
+    rc = enroll_scep_signer(m, &s->cert);
 
     if (rc == ENROLL_OK) {
-        rc = enroll_scep_signer_key(m);
+        rc = enroll_scep_digest_alg(&m->mirror.digest, &s->digest_alg,
+                                    m->legacy);
     }
 
     if (rc == ENROLL_OK) {
@@ -424,7 +443,7 @@ enroll_scep_check(enroll_scep_t *m, const enroll_scep_signed_t *s,
     }
 
     if (rc == ENROLL_OK) {
-        rc = enroll_scep_verify(m, &s->sig_alg, &s->attrs, &s->signature);
+        rc = enroll_scep_signature(m, &s->sig_alg, &s->attrs, &s->signature);
     }
 
     if (rc == ENROLL_OK) {
@@ -545,6 +564,7 @@ enroll_scep_free(enroll_scep_t *m)
     ASN1_INTEGER_free(m->serial);
     X509_free(m->signer);
     EVP_PKEY_free(m->pkey);
+    OPENSSL_free(m->outer);
     OPENSSL_free(m->der);
     OPENSSL_free(m);
 }

@@ -14,19 +14,27 @@
 #include "enroll_scep_signer.h"
 
 
-#define ENROLL_SCEP_RSA_BITS   2048
-
-/* the signature is verified on the event loop, whoever it is from */
-
-#define ENROLL_SCEP_RSA_MAX    4096
+#define ENROLL_SCEP_RSA_BITS   2048      /* at least */
 #define ENROLL_SCEP_CERTS      32
 
+#define ENROLL_OID_SKID   "\x55\x1d\x0e", 3
 
-static X509 *enroll_scep_cert(const enroll_tlv_t *cert,
-    const enroll_tlv_t *sid);
-static int enroll_scep_cert_named(X509 *x, const enroll_tlv_t *sid);
-static int enroll_scep_cert_serial(const enroll_tlv_t *cert,
-    enroll_tlv_t *serial);
+
+/* what is looked at in a certificate before it is decoded */
+
+typedef struct {
+    enroll_tlv_t           serial;
+    enroll_tlv_t           issuer;
+    enroll_tlv_t           spki;
+    enroll_tlv_t           skid;         /* tag 0: none */
+} enroll_scep_cert_t;
+
+
+static int enroll_scep_cert(enroll_scep_cert_t *c, const enroll_tlv_t *cert);
+static void enroll_scep_cert_skid(enroll_tlv_t *skid, const enroll_tlv_t *exts);
+static int enroll_scep_cert_issuer(const enroll_tlv_t *cert_issuer,
+    const enroll_tlv_t *issuer);
+static enroll_outcome_e enroll_scep_signer_key(enroll_scep_t *m);
 static int enroll_scep_signature_alg(const enroll_scep_t *m,
     const X509_ALGOR *alg, enroll_rsa_pss_t *pss);
 static int enroll_scep_signature_pss(const X509_ALGOR *alg, int digest,
@@ -36,22 +44,42 @@ static int enroll_scep_verify_octets(const enroll_scep_t *m,
     const enroll_der_writer_t *octets);
 
 
-/* the certificate that the SignerInfo names, wherever in the bag it is */
+/*
+ * The certificate that the SignerInfo names, wherever in the bag it is.  This
+ * runs on the event loop: OpenSSL's decoder, to which keys are what takes
+ * time, is not asked.
+ */
 
 int
-enroll_scep_signer(enroll_scep_t *m, const enroll_tlv_t *certs,
-    const enroll_tlv_t *sid)
+enroll_scep_signer_cert(enroll_tlv_t *found, unsigned char *digest,
+    const enroll_tlv_t *certs, const enroll_tlv_t *sid)
 {
     size_t               n;
-    X509                *x;
-    enroll_tlv_t         cert, found;
+    enroll_tlv_t         cert, issuer, serial, spki;
+    enroll_scep_cert_t   c;
     enroll_der_reader_t  r;
+
+    memset(found, 0, sizeof(enroll_tlv_t));
+    memset(&spki, 0, sizeof(enroll_tlv_t));
 
     if (certs->tag == 0) {
         return 0;
     }
 
-    memset(&found, 0, sizeof(enroll_tlv_t));
+    if (sid->tag == ENROLL_DER_SEQUENCE) {
+        r = enroll_der_inside(sid);
+
+        if (!enroll_der_get(&r, ENROLL_DER_SEQUENCE, &issuer)
+            || !enroll_der_get(&r, ENROLL_DER_INTEGER, &serial)
+            || !enroll_der_end(&r))
+        {
+            return 0;
+        }
+
+    } else if (sid->tag != ENROLL_DER_CONTEXT) {
+        return 0;
+    }
+
     r = enroll_der_inside(certs);
 
     for (n = 0; !enroll_der_end(&r); n++) {
@@ -61,127 +89,50 @@ enroll_scep_signer(enroll_scep_t *m, const enroll_tlv_t *certs,
 
         /* attribute certificates and such have other tags */
 
-        if (cert.tag != ENROLL_DER_SEQUENCE) {
+        if (cert.tag != ENROLL_DER_SEQUENCE || !enroll_scep_cert(&c, &cert)) {
             continue;
         }
 
-        x = enroll_scep_cert(&cert, sid);
-        if (x == NULL) {
+        if (sid->tag == ENROLL_DER_CONTEXT) {
+            if (c.skid.tag == 0 || !enroll_der_same(&c.skid, sid)) {
+                continue;
+            }
+
+        } else if (!enroll_der_same(&c.serial, &serial)
+                   || !enroll_scep_cert_issuer(&c.issuer, &issuer))
+        {
             continue;
         }
-
-        if (found.start == NULL) {
-            m->signer = x;
-            found = cert;
-            continue;
-        }
-
-        X509_free(x);
 
         /* the same twice is one, two that look alike are none */
 
-        if (cert.size != found.size
-            || memcmp(cert.start, found.start, cert.size) != 0)
+        if (found->tag
+            && (cert.size != found->size
+                || memcmp(cert.start, found->start, cert.size) != 0))
         {
             return 0;
         }
+
+        *found = cert;
+        spki = c.spki;
     }
 
-    return m->signer && enroll_key_digest(m->signer, m->signer_digest);
+    return found->tag
+           && EVP_Digest(spki.start, spki.size, digest, NULL, EVP_sha256(),
+                         NULL)
+              == 1;
 }
 
 
-static X509 *
-enroll_scep_cert(const enroll_tlv_t *cert, const enroll_tlv_t *sid)
-{
-    int                   ok;
-    X509                 *x;
-    enroll_tlv_t          t, serial;
-    enroll_der_reader_t   r;
-    const unsigned char  *p;
-
-    /* cheap things first: only what may be the one is decoded */
-
-    if (sid->tag == ENROLL_DER_SEQUENCE) {
-        r = enroll_der_inside(sid);
-
-        if (!enroll_der_get(&r, ENROLL_DER_SEQUENCE, &t)
-            || !enroll_der_get(&r, ENROLL_DER_INTEGER, &t)
-            || !enroll_der_end(&r)
-            || !enroll_scep_cert_serial(cert, &serial)
-            || !enroll_der_is(&serial, (const char *) t.data, t.len))
-        {
-            return NULL;
-        }
-
-    } else if (sid->tag != ENROLL_DER_CONTEXT) {
-        return NULL;
-    }
-
-    p = cert->start;
-
-    x = d2i_X509(NULL, &p, (long) cert->size);
-    if (x == NULL) {
-        return NULL;
-    }
-
-    ok = p == cert->start + cert->size
-         && enroll_scep_cert_named(x, sid);
-
-    if (!ok) {
-        X509_free(x);
-        return NULL;
-    }
-
-    return x;
-}
-
-
-/* by issuer, the serial number has been compared, or by key identifier */
+/* RFC 5280, section 4.1 */
 
 static int
-enroll_scep_cert_named(X509 *x, const enroll_tlv_t *sid)
-{
-    int                       ok;
-    X509_NAME                *issuer;
-    enroll_tlv_t              t;
-    enroll_der_reader_t       r;
-    const unsigned char      *p;
-    const ASN1_OCTET_STRING  *skid;
-
-    if (sid->tag == ENROLL_DER_CONTEXT) {
-        skid = X509_get0_subject_key_id(x);
-
-        return skid
-               && enroll_der_is(sid, (const char *) ASN1_STRING_get0_data(skid),
-                                (size_t) ASN1_STRING_length(skid));
-    }
-
-    r = enroll_der_inside(sid);
-    (void) enroll_der_any(&r, &t);
-
-    p = t.start;
-
-    issuer = d2i_X509_NAME(NULL, &p, (long) t.size);
-    if (issuer == NULL) {
-        return 0;
-    }
-
-    ok = X509_NAME_cmp(issuer, X509_get_issuer_name(x)) == 0;
-
-    X509_NAME_free(issuer);
-
-    return ok;
-}
-
-
-/* RFC 5280, section 4.1: [0] version, if any, comes before it */
-
-static int
-enroll_scep_cert_serial(const enroll_tlv_t *cert, enroll_tlv_t *serial)
+enroll_scep_cert(enroll_scep_cert_t *c, const enroll_tlv_t *cert)
 {
     enroll_tlv_t         t;
     enroll_der_reader_t  r;
+
+    memset(&c->skid, 0, sizeof(enroll_tlv_t));
 
     r = enroll_der_inside(cert);
 
@@ -190,9 +141,104 @@ enroll_scep_cert_serial(const enroll_tlv_t *cert, enroll_tlv_t *serial)
     }
 
     r = enroll_der_inside(&t);
-    (void) enroll_der_get(&r, ENROLL_DER_EXPLICIT, &t);
 
-    return enroll_der_get(&r, ENROLL_DER_INTEGER, serial);
+    (void) enroll_der_get(&r, ENROLL_DER_EXPLICIT, &t);      /* version */
+
+    if (!enroll_der_get(&r, ENROLL_DER_INTEGER, &c->serial)
+        || !enroll_der_get(&r, ENROLL_DER_SEQUENCE, &t)
+        || !enroll_der_get(&r, ENROLL_DER_SEQUENCE, &c->issuer)
+        || !enroll_der_get(&r, ENROLL_DER_SEQUENCE, &t)
+        || !enroll_der_get(&r, ENROLL_DER_SEQUENCE, &t)
+        || !enroll_der_get(&r, ENROLL_DER_SEQUENCE, &c->spki))
+    {
+        return 0;
+    }
+
+    (void) enroll_der_get(&r, ENROLL_DER_CONTEXT + 1, &t);   /* unique */
+    (void) enroll_der_get(&r, ENROLL_DER_CONTEXT + 2, &t);   /* IDs */
+
+    if (enroll_der_get(&r, ENROLL_DER_EXPLICIT + 3, &t)) {
+        enroll_scep_cert_skid(&c->skid, &t);
+    }
+
+    return 1;
+}
+
+
+static void
+enroll_scep_cert_skid(enroll_tlv_t *skid, const enroll_tlv_t *exts)
+{
+    enroll_tlv_t         t, oid;
+    enroll_der_reader_t  r, ext;
+
+    r = enroll_der_inside(exts);
+
+    if (!enroll_der_get(&r, ENROLL_DER_SEQUENCE, &t)) {
+        return;
+    }
+
+    r = enroll_der_inside(&t);
+
+    while (enroll_der_get(&r, ENROLL_DER_SEQUENCE, &t)) {
+        ext = enroll_der_inside(&t);
+
+        if (!enroll_der_get(&ext, ENROLL_DER_OID, &oid)
+            || !enroll_der_is(&oid, ENROLL_OID_SKID))
+        {
+            continue;
+        }
+
+        (void) enroll_der_get(&ext, ENROLL_DER_BOOLEAN, &t);
+
+        if (enroll_der_get(&ext, ENROLL_DER_OCTETS, &t)) {
+            ext = enroll_der_inside(&t);
+            (void) enroll_der_get(&ext, ENROLL_DER_OCTETS, skid);
+        }
+
+        return;
+    }
+}
+
+
+/* some write the issuer in other letters than the certificate has it in */
+
+static int
+enroll_scep_cert_issuer(const enroll_tlv_t *cert_issuer,
+    const enroll_tlv_t *issuer)
+{
+    int         ok;
+    X509_NAME  *one, *two;
+
+    if (enroll_der_same(cert_issuer, issuer)) {
+        return 1;
+    }
+
+    one = enroll_scep_name(cert_issuer);
+    two = enroll_scep_name(issuer);
+
+    ok = one && two && X509_NAME_cmp(one, two) == 0;
+
+    X509_NAME_free(one);
+    X509_NAME_free(two);
+
+    return ok;
+}
+
+
+enroll_outcome_e
+enroll_scep_signer(enroll_scep_t *m, const enroll_tlv_t *cert)
+{
+    const unsigned char  *p;
+
+    p = cert->start;
+
+    m->signer = d2i_X509(NULL, &p, (long) cert->size);
+
+    if (m->signer == NULL || p != cert->start + cert->size) {
+        return ENROLL_SCEP_MESSAGE;
+    }
+
+    return enroll_scep_signer_key(m);
 }
 
 
@@ -201,7 +247,7 @@ enroll_scep_cert_serial(const enroll_tlv_t *cert, enroll_tlv_t *serial)
  * use.  The rules on keys are those for requests.
  */
 
-enroll_outcome_e
+static enroll_outcome_e
 enroll_scep_signer_key(enroll_scep_t *m)
 {
     int                   len, nid;
@@ -224,9 +270,7 @@ enroll_scep_signer_key(enroll_scep_t *m)
     nid = OBJ_obj2nid(alg->algorithm);
 
     if (nid == NID_rsaEncryption) {
-        if (key->bits < ENROLL_SCEP_RSA_BITS
-            || key->bits > ENROLL_SCEP_RSA_MAX)
-        {
+        if (key->bits < ENROLL_SCEP_RSA_BITS) {
             return ENROLL_SCEP_ALG;
         }
 
@@ -245,7 +289,7 @@ enroll_scep_signer_key(enroll_scep_t *m)
 
 
 enroll_outcome_e
-enroll_scep_verify(const enroll_scep_t *m, const enroll_tlv_t *sig_alg,
+enroll_scep_signature(const enroll_scep_t *m, const enroll_tlv_t *sig_alg,
     const enroll_tlv_t *attrs, const enroll_tlv_t *signature)
 {
     int                    ok;

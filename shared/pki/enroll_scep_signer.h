@@ -17,23 +17,27 @@
 
 
 /*
- * Sets m->signer and m->signer_digest: the certificate among certs that sid
- * names.  1, or 0 where there is none or more than one.
+ * The certificate among certs that sid names, and the digest of its
+ * SubjectPublicKeyInfo: 1, or 0 where there is none or more than one
  */
 
-int enroll_scep_signer(enroll_scep_t *m, const enroll_tlv_t *certs,
-    const enroll_tlv_t *sid);
+int enroll_scep_signer_cert(enroll_tlv_t *cert, unsigned char *digest,
+    const enroll_tlv_t *certs, const enroll_tlv_t *sid);
 
-/* sets m->signer_key and m->pkey: ENROLL_OK or ENROLL_SCEP_ALG */
+/*
+ * Sets m->signer, m->signer_key and m->pkey: ENROLL_OK, ENROLL_SCEP_MESSAGE
+ * where it is no certificate, or ENROLL_SCEP_ALG
+ */
 
-enroll_outcome_e enroll_scep_signer_key(enroll_scep_t *m);
+enroll_outcome_e enroll_scep_signer(enroll_scep_t *m,
+    const enroll_tlv_t *cert);
 
 /*
  * The signature with m->pkey and m->mirror.digest: ENROLL_OK,
  * ENROLL_SCEP_ALG or ENROLL_SCEP_SIGNATURE
  */
 
-enroll_outcome_e enroll_scep_verify(const enroll_scep_t *m,
+enroll_outcome_e enroll_scep_signature(const enroll_scep_t *m,
     const enroll_tlv_t *alg, const enroll_tlv_t *attrs,
     const enroll_tlv_t *signature);
 

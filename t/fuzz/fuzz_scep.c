@@ -86,8 +86,7 @@ fuzz_answer(const enroll_scep_t *m, enroll_outcome_e rc)
     if (m->transaction_len < 1
         || m->transaction_len > ENROLL_SCEP_TRANSACTION
         || m->nonce_len < 1
-        || m->nonce_len > ENROLL_SCEP_NONCE
-        || m->signer == NULL)
+        || m->nonce_len > ENROLL_SCEP_NONCE)
     {
         abort();
     }
@@ -143,7 +142,9 @@ fuzz_envelope(const uint8_t *data, size_t size)
     m->mirror.digest = EVP_sha256();
     m->mirror.cipher = EVP_aes_128_cbc();
 
-    (void) enroll_scep_open(m, &ra, FUZZ_LEGACY);
+    m->legacy = FUZZ_LEGACY;
+
+    (void) enroll_scep_open(m, &ra);
 
     enroll_scep_free(m);
 }
@@ -273,10 +274,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         rc = enroll_scep_parse(&m, data, size, FUZZ_LEGACY);
 
         if (rc == ENROLL_OK) {
-            rc = enroll_scep_open(m, &ra, FUZZ_LEGACY);
-        }
+            rc = enroll_scep_verify(m);
 
-        if (m) {
+            if (rc == ENROLL_OK) {
+                rc = enroll_scep_open(m, &ra);
+            }
+
             fuzz_answer(m, rc);
             enroll_scep_free(m);
         }

@@ -417,21 +417,18 @@ signed_data(void **state)
     {
         enroll_scep_t  *m;
 
-        assert_int_equal(enroll_scep_parse(&m, (const unsigned char *) "", 0,
-                                           0),
+        assert_int_equal(parsed(&m, (const unsigned char *) "", 0, 0),
                          ENROLL_EMPTY_BODY);
         assert_null(m);
 
         for (i = 0; i < 64; i++) {
             inner = scep_random(i * 7 + 1);
-            assert_int_equal(enroll_scep_parse(&m, X(inner), 0),
-                             ENROLL_SCEP_MESSAGE);
+            assert_int_equal(parsed(&m, X(inner), 0), ENROLL_SCEP_MESSAGE);
             assert_null(m);
         }
 
         inner = TLV(0x30, der_times(RAW("\0"), ENROLL_SCEP_SIZE));
-        assert_int_equal(enroll_scep_parse(&m, X(inner), 0),
-                         ENROLL_SCEP_MESSAGE);
+        assert_int_equal(parsed(&m, X(inner), 0), ENROLL_SCEP_MESSAGE);
     }
 }
 
@@ -548,12 +545,14 @@ signer_keys(void **state)
     scep_msg_t     msg;
     enroll_scep_t *m;
 
-    static const char  *good[] = { "P-256", "P-384", "P-521", "RSA-3072" };
+    static const char  *good[] = {
+        "P-256", "P-384", "P-521", "RSA-3072", "RSA-4608"
+    };
     static const char  *bad[] = { "RSA-1024", "P-224", "secp256k1" };
 
     (void) state;
 
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < 5; i++) {
         identity(&id, good[i], "device", NULL);
         e = env(scep_csr(id.key, "device", "secret"));
         msg = (scep_msg_t) { .cert = id.cert, .key = id.key,
@@ -751,7 +750,7 @@ ber(void **state)
 
     msg = msg_csr();
     msg.nonce = RAW("\x04\x84\x00\x00\x00\x01n");
-    assert_int_equal(enroll_scep_parse(&m, X(scep_message(&msg)), 0),
+    assert_int_equal(parsed(&m, X(scep_message(&msg)), 0),
                      ENROLL_SCEP_SIGNATURE);
     assert_int_equal(m->nonce_len, 1);
     enroll_scep_free(m);
@@ -865,7 +864,7 @@ damaged(void **state)
 
     for (i = 0; i < der.len; i++) {
         bent = der_copy(der.data, i);
-        assert_int_not_equal(enroll_scep_parse(&m, X(bent), 0), ENROLL_OK);
+        assert_int_not_equal(parsed(&m, X(bent), 0), ENROLL_OK);
         assert_null(m);
     }
 

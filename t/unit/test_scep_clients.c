@@ -120,13 +120,15 @@ one(const client_t *c, const enroll_ra_t *ra)
     n = slurp(c->file, data, sizeof(data));
 
     if (c->legacy) {
-        assert_int_equal(enroll_scep_parse(&m, data, n, 0), ENROLL_SCEP_ALG);
+        assert_int_equal(enroll_scep_parse(&m, data, n, 0), ENROLL_OK);
+        assert_int_equal(enroll_scep_verify(m), ENROLL_SCEP_ALG);
         enroll_scep_free(m);
     }
 
     assert_int_equal(enroll_scep_parse(&m, data, n, c->legacy), ENROLL_OK);
+    assert_int_equal(enroll_scep_verify(m), ENROLL_OK);
     m->known = c->known ? 1 : 0;
-    assert_int_equal(enroll_scep_open(m, ra, c->legacy), ENROLL_OK);
+    assert_int_equal(enroll_scep_open(m, ra), ENROLL_OK);
 
     assert_int_equal(m->type, c->type);
     assert_int_equal(EVP_MD_get_type(m->mirror.digest), c->digest);

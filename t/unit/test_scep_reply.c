@@ -656,13 +656,12 @@ unable(void **state)
     bad = authority;
     none = sk_X509_new_null();
     bad.certs = none;
-    assert_int_equal(enroll_scep_parse(&m, X(scep_message(&msg)), 0),
-                     ENROLL_OK);
-    assert_int_equal(enroll_scep_open(m, &bad, 0), ENROLL_SCEP_DECRYPT);
+    assert_int_equal(parsed(&m, X(scep_message(&msg)), 0), ENROLL_OK);
+    assert_int_equal(enroll_scep_open(m, &bad), ENROLL_SCEP_DECRYPT);
 
     bad = authority;
     bad.keys = &ca.key;
-    assert_int_equal(enroll_scep_open(m, &bad, 0), ENROLL_SCEP_DECRYPT);
+    assert_int_equal(enroll_scep_open(m, &bad), ENROLL_SCEP_DECRYPT);
 
     sk_X509_free(none);
     enroll_scep_free(m);
@@ -670,10 +669,10 @@ unable(void **state)
     /* and nothing that was refused */
 
     msg.type = PRINTABLE("18");
-    assert_int_equal(enroll_scep_parse(&m, X(scep_message(&msg)), 0),
+    assert_int_equal(parsed(&m, X(scep_message(&msg)), 0),
                      ENROLL_SCEP_TYPE);
     assert_int_equal(m->type, 0);
-    assert_int_equal(enroll_scep_open(m, &authority, 0),
+    assert_int_equal(enroll_scep_open(m, &authority),
                      ENROLL_SCEP_ENVELOPE);
     assert_null(m->csr);
     enroll_scep_free(m);
