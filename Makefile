@@ -29,7 +29,8 @@ QUIET = $(if $(V),,-s)
 export LC_ALL = C
 
 
-.PHONY: all modules install unit test asan fuzz lint clean help FORCE
+.PHONY: all modules install unit test asan fuzz bench bench-tools lint clean \
+        help FORCE
 
 all: modules
 
@@ -43,6 +44,8 @@ help:
 	@echo "make asan       an nginx with the modules built in and with"
 	@echo "                sanitizers, and all of t/ on it"
 	@echo "make fuzz       the fuzzers, in build/fuzz/"
+	@echo "make bench      what an enrolment costs, beside bare OpenSSL"
+	@echo "                (BENCH='est-p256 scep': only these parts)"
 	@echo "make lint       cppcheck and clang-tidy"
 	@echo "make clean      removes build/"
 	@echo
@@ -157,10 +160,10 @@ build/unit/%.asan: t/unit/%.c $(UNIT_AUX) \
 
 TESTS ?= t
 
-test: modules unit
+test: modules unit bench-tools
 	$(PROVE) -I t/lib $(TESTS)
 
-asan: unit build/asan/nginx
+asan: unit bench-tools build/asan/nginx
 	TEST_NGINX_BINARY="$$PWD/build/asan/nginx" TEST_NGINX_STATIC=1 \
 	UBSAN_OPTIONS=print_stacktrace=1 \
 	    $(PROVE) -I t/lib $(TESTS)
@@ -183,6 +186,26 @@ build/fuzz/%: t/fuzz/%.c $(PKI) $(UNIT_DEPS)
 	    -fsanitize=fuzzer,address,undefined \
 	    -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
 	    -o $@ $< $(PKI) -lcrypto
+
+
+# The load generator, and what it measures: bench/README.md.
+# make bench BENCH="est-p256 scep"
+
+BENCH_C = $(filter-out bench/pause.c,$(wildcard bench/*.c))
+
+bench: modules bench-tools
+	@perl bench/run.pl $(BENCH)
+
+bench-tools: build/bench/load build/bench/pause.so
+
+build/bench/load: $(BENCH_C) bench/bench.h Makefile
+	@mkdir -p build/bench
+	$(if $(V),,@echo "cc bench/*.c"; )$(CC) $(WARN) -O2 -g -pthread \
+	    -o $@ $(BENCH_C) -lssl -lcrypto
+
+build/bench/pause.so: bench/pause.c Makefile
+	@mkdir -p build/bench
+	$(if $(V),,@)$(CC) $(WARN) -O2 -g -shared -fPIC -o $@ $< -ldl
 
 
 lint: $(NGINX)/objs/Makefile
