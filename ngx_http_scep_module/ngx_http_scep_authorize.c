@@ -214,8 +214,13 @@ ngx_http_scep_challenged(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
     }
 
     if (conf->challenge == NGX_HTTP_SCEP_CHALLENGE_STATIC) {
-        return CRYPTO_memcmp(digest, conf->secret, ENROLL_DIGEST_LEN) == 0
-               ? ENROLL_OK : ENROLL_CHALLENGE_UNKNOWN;
+        if (CRYPTO_memcmp(digest, conf->secret, ENROLL_DIGEST_LEN) != 0) {
+            return ENROLL_CHALLENGE_UNKNOWN;
+        }
+
+        er->proven = 1;
+
+        return ENROLL_OK;
     }
 
     /* one-time: the store knows */

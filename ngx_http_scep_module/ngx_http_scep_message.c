@@ -239,6 +239,7 @@ ngx_http_scep_open(ngx_http_enroll_request_t *er)
     }
 
     m->known = (enroll_ca_issued(&er->ca->pki, m->signer, NULL) != NULL);
+    er->signer = m->known ? m->signer : NULL;
 
     er->result = enroll_scep_open(m, &ctx->ra);
 }

@@ -35,7 +35,7 @@ for my $file (glob "$FindBin::Bin/../shared/store/ngx_enroll_script*.c") {
         $script{$name} = strings($body);
     }
 }
-is(scalar(keys %script), 11, 'the scripts are found');
+is(scalar(keys %script), 12, 'the scripts are found');
 
 my $p = 'e{ca}:';
 my ($h1, $h2) = ('a1' x 32, 'b2' x 32);
@@ -238,9 +238,67 @@ is(evalr('failures', ['{f}2', '{f}1'], 100, 2, 0), 'limited', 'a look');
 ok(wait_for(sub { evalr('failures', ['{f}1'], 100, 2, 0) eq 'below' }),
     'the window ends');
 
+# the audit: each change leaves one entry
+
+redis('FLUSHALL');
+my %who = (audit => { address => '10.0.0.1', subject => 'CN=a' });
+my $cid = substr $h1, 0, 16;
+mint($h1, 1, label => 'x');
+is(noted(), "1 challenge_minted challenge=$cid", 'minted');
+mint($h1, 1);
+is(noted(), "1 challenge_minted challenge=$cid", 'in vain');
+%a = (approval => 1, poll => 'p1', challenge => $h1, %who);
+admit(id => 60, %a);
+is(noted(), "2 pending address=10.0.0.1 challenge=$cid subject=CN=a", 'waits');
+admit(id => 60, %a);
+decide(60, 'approved');
+is(noted(), "3 approved by=admin challenge=$cid key=ec:P-256 key_digest=kd "
+    . 'requester=bob san=DNS:a subject=CN=a transaction=60', 'approved');
+decide(60, 'approved');
+decide(60, 'denied');
+admit(id => 60, %a);
+record(id => 60, lease => 'other', %who);
+release(id => 60);
+poll('p1');
+record(id => 60, %who);
+is(noted(), "4 issued address=10.0.0.1 by=admin challenge=$cid subject=CN=a",
+    'issued, after what changes nothing');
+record(id => 60, %who);
+poll('p1');
+is(noted(), "4 issued address=10.0.0.1 by=admin challenge=$cid subject=CN=a",
+    'once');
+mint($h2, 1, label => 'y');
+delete_($h2);
+delete_($h2);
+is(noted(), '6 challenge_deleted challenge=' . substr($h2, 0, 16)
+    . ' label=y', 'deleted, once');
+admit(id => 61, approval => 1, poll => 'p2');
+decide(61, 'denied');
+like(noted(), qr/^8 denied /, 'denied');
+is(evalr('refused', [$p], audit(audit => { reason => 'x' })), 'noted',
+    'refused');
+is(noted(), '9 refused reason=x', 'as an entry');
+is(evalr('refused', [$p], audit(entries => 0)), 'noted', 'switched off');
+admit(id => 62, entries => 0);
+record(id => 62, entries => 0);
+like(noted(), qr/^9 /, 'no entry');
+evalr('refused', [$p], audit(entries => 50, audit => { reason => 'y' x 50 }))
+    for 1 .. 500;
+cmp_ok(redis('XLEN', "${p}audit"), '<', 200, 'their number is bounded');
+cmp_ok(redis('XLEN', "${p}audit"), '>=', 50, 'by what was said');
+
+# where there can be no entry, there is no certificate
+
+redis('SET', "${p}audit", 'x');
+admit(id => 63);
+like(record(id => 63), qr/WRONGTYPE/, 'a record without its entry is an error');
+is(join(' ', $t->keys("${p}cert:63"), redis('HGET', "${p}txn:63", 'state')),
+    'admitted', 'and no record');
+redis('DEL', "${p}audit");
+
 # every key of a request ends
 
-is(join(' ', grep { redis('PTTL', $_) < 0 && !/(?:counters|revoked|pending|:challenges|idx:challenge|idx:expiry)$/ }
+is(join(' ', grep { redis('PTTL', $_) < 0 && !/(?:counters|revoked|pending|:challenges|idx:challenge|idx:expiry|:audit)$/ }
              $t->keys), '', 'replay keys end');
 
 # what is of another type
@@ -280,7 +338,7 @@ sub admit {
         @o{qw(challenge subject san key key_digest profile address)},
         $o{approval} ? (1, $o{lifetime}, 3, 2, @o{qw(poll)}, 'loc',
                         $o{address}, requester => 'bob', protocol => 'scep',
-                        stored => 'MESSAGE') : 0);
+                        stored => 'MESSAGE') : 0, audit(%o));
 }
 
 sub record {
@@ -289,7 +347,14 @@ sub record {
         "${p}idx:expiry", "${p}idx:identity:x", "${p}counters", $p],
         $o{lease}, 60000, $o{id}, time + 1000, 'issued', $o{id},
         cert => "DER$o{id}", requester => 'bob', profile => 'p',
-        key_digest => 'kd');
+        key_digest => 'kd', audit(%o));
+}
+
+# the end of the arguments: fields and values, their number, how many entries
+sub audit {
+    my %o = @_;
+    my @fields = %{$o{audit} || {}};
+    return (@fields, scalar @fields, $o{entries} // 1000);
 }
 
 sub release {
@@ -300,10 +365,10 @@ sub release {
 sub mint {
     my ($digest, $uses, %o) = @_;
     return (split /\n/, evalr('mint', [$p], substr($digest, 0, 16), $digest,
-        delete $o{lifetime} || 60000, $uses, 1000, %o))[0];
+        delete $o{lifetime} || 60000, $uses, 1000, %o, audit()))[0];
 }
 
-sub delete_ { evalr('delete', [$p], substr $_[0], 0, 16) }
+sub delete_ { evalr('delete', [$p], substr($_[0], 0, 16), audit()) }
 
 sub poll {
     my ($poll, %o) = (@_);
@@ -311,7 +376,16 @@ sub poll {
                  $o{lease} // 'l1', 60000);
 }
 
-sub decide { evalr('decide', [$p], @_, 60000, 'admin') }
+sub decide { evalr('decide', [$p], @_, 60000, 'admin', audit(audit =>
+    { by => 'admin' })) }
+
+# event and the rest of the last entry, as text
+sub noted {
+    my @e = $t->audit_of("${p}audit") or return '';
+    my %e = %{$e[-1]};
+    return join ' ', scalar(@e), delete $e{event},
+        map { "$_=$e{$_}" } grep { $_ ne 'id' } sort keys %e;
+}
 
 sub list { split /\n/, evalr($_[0], [$p], 100) . "\n", 3 }
 

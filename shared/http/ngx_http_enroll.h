@@ -98,6 +98,7 @@ typedef struct {
     ngx_http_enroll_profile_t    *profile;    /* the built-in one */
     ngx_enroll_redis_t           *redis;
     ngx_thread_pool_t            *thread_pool;
+    ngx_uint_t                    audit;      /* entries kept; 0: none */
     struct ngx_http_enroll_endpoint_s  *endpoint;   /* the first location
                                                        that issues */
     ngx_shm_zone_t               *status_zone;        /* NULL: no endpoint */
@@ -283,6 +284,14 @@ struct ngx_http_enroll_request_s {
     X509                               *cert;         /* the asker's */
     ngx_http_enroll_ca_t               *cert_ca;      /* another of ours that
                                                          issued cert */
+    ngx_str_t                           address;
+    X509                               *signer;       /* one of ours, of a
+                                                         message that open may
+                                                         have failed at; the
+                                                         protocol's */
+    unsigned                            proven:1;     /* by a certificate, a
+                                                         password, a challenge
+                                                         that is right */
     unsigned                            renewal:1;    /* cert is this CA's */
     unsigned                            subset:1;     /* fewer SANs will do */
 
@@ -451,6 +460,12 @@ ngx_int_t ngx_http_enroll_basic(ngx_http_request_t *r,
 ngx_int_t ngx_http_enroll_check_password(ngx_http_enroll_request_t *er);
 void ngx_http_enroll_hashed(ngx_http_enroll_request_t *er);
 ngx_int_t ngx_http_enroll_identify(ngx_http_enroll_request_t *er);
+
+/* what the audit says of it */
+
+void ngx_http_enroll_audit(ngx_http_enroll_request_t *er,
+    ngx_enroll_store_audit_t *audit);
+void ngx_http_enroll_audit_refused(ngx_http_enroll_request_t *er);
 
 /* subject and SAN as the profile has them */
 

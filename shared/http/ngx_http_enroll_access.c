@@ -154,6 +154,7 @@ ngx_http_enroll_is(ngx_http_enroll_request_t *er, X509 *x)
                          enroll_text_name(X509_get_subject_name(x)));
 
     er->auth = NGX_HTTP_ENROLL_CERTIFICATE;
+    er->proven = 1;
     er->cert = x;
 
     return NGX_OK;

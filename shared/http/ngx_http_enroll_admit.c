@@ -83,6 +83,7 @@ ngx_http_enroll_ask_admit(ngx_http_enroll_request_t *er)
 {
     char                          text[ENROLL_KEY_TEXT];
     ngx_enroll_store_admit_t      admit;
+    ngx_enroll_store_audit_t      audit;
     ngx_http_enroll_loc_conf_t   *elcf;
     ngx_enroll_store_approval_t   approval;
 
@@ -99,7 +100,7 @@ ngx_http_enroll_ask_admit(ngx_http_enroll_request_t *er)
     admit.lease = er->lease;
     admit.lease_time = ngx_http_enroll_lease_time(er);
     admit.unrecorded = er->unrecorded;
-    admit.address = er->request->connection->addr_text;
+    admit.address = er->address;
 
     /* without repeats no two messages are one transaction */
 
@@ -154,6 +155,18 @@ ngx_http_enroll_ask_admit(ngx_http_enroll_request_t *er)
         {
             return NGX_ERROR;
         }
+    }
+
+    if (admit.approval) {
+
+        ngx_http_enroll_audit(er, &audit);
+
+        audit.value[NGX_ENROLL_AUDIT_SUBJECT] = admit.subject;
+        audit.value[NGX_ENROLL_AUDIT_SAN] = admit.san;
+        audit.value[NGX_ENROLL_AUDIT_KEY] = admit.key;
+        audit.value[NGX_ENROLL_AUDIT_KEY_DIGEST] = admit.key_digest;
+
+        approval.audit = &audit;
     }
 
     return ngx_enroll_store_admit(er->emcf->redis, &admit,
@@ -281,6 +294,24 @@ static void
 ngx_http_enroll_admitted(void *data, ngx_enroll_store_reply_t *reply)
 {
     ngx_http_enroll_request_t *er = data;
+
+    switch (reply->result) {
+
+    case NGX_ENROLL_STORE_ADMITTED:
+    case NGX_ENROLL_STORE_CHALLENGE_BOUND:
+    case NGX_ENROLL_STORE_FULL:
+
+        /* a challenge was looked at before, and is right */
+
+        if (er->challenge.len) {
+            er->proven = 1;
+        }
+
+        break;
+
+    default:
+        break;
+    }
 
     switch (reply->result) {
 

@@ -244,6 +244,7 @@ ngx_http_enroll_api_ask(ngx_http_enroll_request_t *er)
 
     ngx_str_t                  *ca;
     ngx_enroll_redis_t         *redis;
+    ngx_enroll_store_audit_t    audit;
     ngx_enroll_store_decide_t   decide;
 
     ca = &er->ca->name;
@@ -261,7 +262,9 @@ ngx_http_enroll_api_ask(ngx_http_enroll_request_t *er)
                                                er);
 
     case NGX_HTTP_ENROLL_API_DELETE:
-        return ngx_enroll_store_challenge_delete(redis, ca, &api->id,
+        ngx_http_enroll_audit(er, &audit);
+
+        return ngx_enroll_store_challenge_delete(redis, ca, &api->id, &audit,
                                                  ngx_http_enroll_api_answered,
                                                  er);
 
@@ -279,6 +282,9 @@ ngx_http_enroll_api_ask(ngx_http_enroll_request_t *er)
         decide.lifetime = er->elcf->pending;
         decide.by = er->identity;
         decide.approve = api->approve;
+        decide.audit = &audit;
+
+        ngx_http_enroll_audit(er, &audit);
 
         return ngx_enroll_store_pending_decide(redis, &decide,
                                                ngx_http_enroll_api_answered,
@@ -293,8 +299,10 @@ static ngx_int_t
 ngx_http_enroll_api_mint(ngx_http_enroll_request_t *er,
     ngx_http_enroll_api_t *api)
 {
-    u_char  random[NGX_HTTP_ENROLL_API_SECRET], digest[ENROLL_DIGEST_LEN];
-    size_t  i;
+    u_char                     random[NGX_HTTP_ENROLL_API_SECRET];
+    u_char                     digest[ENROLL_DIGEST_LEN];
+    size_t                     i;
+    ngx_enroll_store_audit_t   audit;
 
     static u_char  hex[] = "0123456789ABCDEF";
 
@@ -321,6 +329,16 @@ ngx_http_enroll_api_mint(ngx_http_enroll_request_t *er,
 
     api->mint.ca = er->ca->name;
     api->mint.by = er->identity;
+
+    api->mint.audit = &audit;
+
+    ngx_http_enroll_audit(er, &audit);
+
+    audit.value[NGX_ENROLL_AUDIT_SUBJECT] = api->mint.subject;
+    audit.value[NGX_ENROLL_AUDIT_SAN] = api->mint.san;
+    audit.value[NGX_ENROLL_AUDIT_KEY_DIGEST] = api->mint.key_digest;
+    audit.value[NGX_ENROLL_AUDIT_PROFILE] = api->mint.profile;
+    audit.value[NGX_ENROLL_AUDIT_LABEL] = api->mint.label;
 
     api->id.data = api->mint.digest.data;
     api->id.len = NGX_ENROLL_CHALLENGE_ID;

@@ -73,12 +73,9 @@ ngx_http_enroll_api_guard(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
     case NGX_HTTP_ENROLL_API_ADDRESS:
     case NGX_HTTP_ENROLL_API_EXTERNAL:
 
-        /* the connection may be gone when this goes to the log */
+        er->identity = er->address;
 
-        er->identity.len = c->addr_text.len;
-        er->identity.data = ngx_pstrdup(er->pool, &c->addr_text);
-
-        return er->identity.data ? ENROLL_OK : ENROLL_INTERNAL;
+        return ENROLL_OK;
 
     default: /* NGX_HTTP_ENROLL_API_OPEN */
         return ENROLL_INTERNAL;

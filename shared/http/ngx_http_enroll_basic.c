@@ -253,6 +253,8 @@ ngx_http_enroll_identify(ngx_http_enroll_request_t *er)
         return NGX_DONE;
     }
 
+    er->proven = 1;
+
     if (er->auth == NGX_HTTP_ENROLL_CERTIFICATE) {
 
         /* both are demanded: the certificate is who it is */

@@ -24,6 +24,8 @@ static char *ngx_http_enroll_redis(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_enroll_thread_pool(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_enroll_audit_slot(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_http_enroll_pending(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
@@ -86,6 +88,13 @@ static ngx_command_t  ngx_http_enroll_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_enroll_main_conf_t, status_size),
       &ngx_http_enroll_status_size },
+
+    { ngx_string("enroll_audit"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_enroll_audit_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
 
     { ngx_string("enroll_names"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -167,6 +176,8 @@ ngx_http_enroll_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
+    emcf->audit = NGX_CONF_UNSET_UINT;
+
     if (ngx_array_init(&emcf->cas, cf->pool, 4,
                        sizeof(ngx_http_enroll_ca_t *))
         != NGX_OK)
@@ -191,6 +202,8 @@ static char *
 ngx_http_enroll_init_main_conf(ngx_conf_t *cf, void *conf)
 {
     ngx_http_enroll_main_conf_t *emcf = conf;
+
+    ngx_conf_init_uint_value(emcf->audit, 100000);
 
     return ngx_http_enroll_profile_builtin(cf, emcf);
 }
@@ -384,6 +397,43 @@ ngx_http_enroll_thread_pool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     emcf->thread_pool = ngx_thread_pool_add(cf, &value[1]);
 
     return emcf->thread_pool ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* "off", "maxlen=NUMBER" */
+
+static char *
+ngx_http_enroll_audit_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_enroll_main_conf_t *emcf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (emcf->audit != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        emcf->audit = 0;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value[1].data, "maxlen=", 7) == 0) {
+        n = ngx_atoi(value[1].data + 7, value[1].len - 7);
+
+        if (n > 0) {
+            emcf->audit = n;
+            return NGX_CONF_OK;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
+                       &value[1]);
+
+    return NGX_CONF_ERROR;
 }
 
 

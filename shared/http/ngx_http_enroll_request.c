@@ -70,6 +70,16 @@ ngx_http_enroll_create(ngx_http_request_t *r,
     er->attached = 1;
     er->clock = ngx_http_enroll_clock();
 
+    /* the connection may be gone when somebody wants to know */
+
+    er->address.len = r->connection->addr_text.len;
+    er->address.data = ngx_pstrdup(pool, &r->connection->addr_text);
+
+    if (er->address.data == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
     cln->handler = ngx_http_enroll_detach;
     cln->data = er;
 
@@ -144,6 +154,7 @@ ngx_http_enroll_answer(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
     er->request = NULL;
 
     ngx_http_enroll_log(r, er);
+    ngx_http_enroll_audit_refused(er);
 
     rc = er->protocol->answer(r, er);
 

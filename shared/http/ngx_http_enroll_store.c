@@ -174,6 +174,7 @@ ngx_http_enroll_record(ngx_http_enroll_request_t *er)
     char                       text[ENROLL_KEY_TEXT];
     int64_t                    left;
     ngx_time_t                *tp;
+    ngx_enroll_store_audit_t   audit;
     ngx_enroll_store_record_t  record;
 
     ngx_memzero(&record, sizeof(ngx_enroll_store_record_t));
@@ -226,6 +227,17 @@ ngx_http_enroll_record(ngx_http_enroll_request_t *er)
         er->outcome = ENROLL_INTERNAL;
         return NGX_DONE;
     }
+
+    ngx_http_enroll_audit(er, &audit);
+
+    audit.value[NGX_ENROLL_AUDIT_SUBJECT] = record.subject;
+    audit.value[NGX_ENROLL_AUDIT_SAN] = record.san;
+    audit.value[NGX_ENROLL_AUDIT_KEY] = record.key;
+    audit.value[NGX_ENROLL_AUDIT_KEY_DIGEST] = record.key_digest;
+    audit.value[NGX_ENROLL_AUDIT_SERIAL] = record.serial;
+    audit.value[NGX_ENROLL_AUDIT_REPLACES] = record.replaces;
+
+    record.audit = &audit;
 
     if (ngx_enroll_store_record(er->emcf->redis, &record,
                                 ngx_http_enroll_recorded, er)

@@ -25,7 +25,7 @@
  *             9 subject, SAN, key, key digest, profile, address,
  *             15 needs approval; if so: lifetime, how many may wait at the
  *             location and the address, digests of poll id (or ""), location,
- *             address; 22 the stored fields and values
+ *             address; 22 the stored fields and values; the audit
  */
 
 ngx_enroll_script_t  ngx_enroll_script_admit = {
@@ -34,6 +34,7 @@ ngx_enroll_script_t  ngx_enroll_script_admit = {
     NGX_ENROLL_LUA_CLOCK
     NGX_ENROLL_LUA_CHALLENGE
     NGX_ENROLL_LUA_LEASE
+    NGX_ENROLL_LUA_AUDIT
 
     "local txn, revoked, base = unpack(KEYS)\n"
     "local id, lease, time, serial = ARGV[1], ARGV[2], ARGV[3], ARGV[4]\n"
@@ -191,6 +192,8 @@ ngx_enroll_script_t  ngx_enroll_script_admit = {
     "    end\n"
     "end\n"
     "\n"
+    "audit(base, 'pending', { 'challenge', cid })\n"
+    "\n"
     "for i = 1, 2 do\n"
     "    redis.call('ZADD', waits[i], expires, id)\n"
     "    keep(waits[i], lifetime)\n"
@@ -228,7 +231,8 @@ ngx_enroll_script_t  ngx_enroll_script_admit = {
  * keys:       transaction, certificate, index by expiry, index by requester,
  *             counters, "PREFIX{ca}:"
  * arguments:  lease, how long to repeat, serial, notAfter, counter,
- *             transaction's id, then the certificate's fields and values
+ *             transaction's id, then the certificate's fields and values;
+ *             the audit
  */
 
 ngx_enroll_script_t  ngx_enroll_script_record = {
@@ -236,6 +240,7 @@ ngx_enroll_script_t  ngx_enroll_script_record = {
 
     NGX_ENROLL_LUA_CLOCK
     NGX_ENROLL_LUA_CHALLENGE
+    NGX_ENROLL_LUA_AUDIT
 
     "local txn, cert, expiry, identity, counters, base = unpack(KEYS)\n"
     "local lease, repeated, serial = ARGV[1], ARGV[2], ARGV[3]\n"
@@ -262,6 +267,15 @@ ngx_enroll_script_t  ngx_enroll_script_record = {
     "    return {'lost'}\n"
     "end\n"
     "\n"
+    "local request = base .. 'request:' .. id\n"
+    "local r = {}\n"
+    "\n"
+    "if t[4] then\n"
+    "    r = redis.call('HMGET', request, 'poll', 'decided_by', 'stored')\n"
+    "end\n"
+    "\n"
+    "audit(base, ARGV[5], { 'challenge', cid, 'by', r[2] or '' })\n"
+    "\n"
     "redis.call('HSET', cert, 'status', 'valid', 'recorded', num(now),\n"
     "           unpack(ARGV, 7))\n"
     "redis.call('EXPIREAT', cert, not_after + kept)\n"
@@ -272,10 +286,6 @@ ngx_enroll_script_t  ngx_enroll_script_record = {
     "end\n"
     "\n"
     "if t[4] then\n"
-    "    local request = base .. 'request:' .. id\n"
-    "    local r = redis.call('HMGET', request, 'poll', 'decided_by',\n"
-    "                         'stored')\n"
-    "\n"
     "    if r[2] then\n"
     "        redis.call('HSET', cert, 'approved_by', r[2])\n"
     "    end\n"

@@ -77,6 +77,38 @@
 
 
 /*
+ * The entry of the audit ends the arguments: fields and values, how many these
+ * are, and how many entries there may be, 0: none is written.  More fields are
+ * a script's own.  It goes before what a script changes: where it cannot be
+ * written, nothing is.
+ */
+
+#define NGX_ENROLL_LUA_AUDIT                                                  \
+    "local entries, entry = table.remove(ARGV), {}\n"                         \
+    "\n"                                                                      \
+    "for i = tonumber(table.remove(ARGV)), 1, -1 do\n"                        \
+    "    entry[i] = table.remove(ARGV)\n"                                     \
+    "end\n"                                                                   \
+    "\n"                                                                      \
+    "local function audit(base, event, more)\n"                               \
+    "    if entries == '0' then\n"                                            \
+    "        return\n"                                                        \
+    "    end\n"                                                               \
+    "\n"                                                                      \
+    "    for i = 1, #more, 2 do\n"                                            \
+    "        if more[i + 1] and more[i + 1] ~= '' then\n"                     \
+    "            entry[#entry + 1] = more[i]\n"                               \
+    "            entry[#entry + 1] = more[i + 1]\n"                           \
+    "        end\n"                                                           \
+    "    end\n"                                                               \
+    "\n"                                                                      \
+    "    redis.call('XADD', base .. 'audit', 'MAXLEN', '~', entries, '*',\n"  \
+    "               'event', event, unpack(entry))\n"                         \
+    "end\n"                                                                   \
+    "\n"
+
+
+/*
  * Whether the challenge that a request holds was deleted meanwhile; the lease
  * on a transaction that was approved: the request outlives it.
  */
@@ -113,6 +145,7 @@ extern ngx_enroll_script_t  ngx_enroll_script_challenges;
 extern ngx_enroll_script_t  ngx_enroll_script_delete;
 extern ngx_enroll_script_t  ngx_enroll_script_pending;
 extern ngx_enroll_script_t  ngx_enroll_script_decide;
+extern ngx_enroll_script_t  ngx_enroll_script_refused;
 
 
 #endif /* _NGX_ENROLL_SCRIPT_H_INCLUDED_ */

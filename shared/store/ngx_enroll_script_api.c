@@ -68,7 +68,7 @@
 /*
  * keys:       "PREFIX{ca}:"
  * arguments:  id, digest, lifetime, uses, how many there may be, then fields
- *             and values
+ *             and values; the audit
  */
 
 ngx_enroll_script_t  ngx_enroll_script_mint = {
@@ -76,6 +76,7 @@ ngx_enroll_script_t  ngx_enroll_script_mint = {
 
     NGX_ENROLL_LUA_CLOCK
     NGX_ENROLL_LUA_PRUNE
+    NGX_ENROLL_LUA_AUDIT
 
     "local base, cid = KEYS[1], ARGV[1]\n"
     "local challenge = base .. 'challenge:' .. cid\n"
@@ -91,6 +92,8 @@ ngx_enroll_script_t  ngx_enroll_script_mint = {
     "end\n"
     "\n"
     "local expires = num(now + ARGV[3])\n"
+    "\n"
+    "audit(base, 'challenge_minted', { 'challenge', cid })\n"
     "\n"
     "redis.call('HSET', challenge, 'digest', ARGV[2], 'created', num(now),\n"
     "           'expires', expires, 'uses', ARGV[4], unpack(ARGV, 6))\n"
@@ -136,7 +139,7 @@ ngx_enroll_script_t  ngx_enroll_script_challenges = {
 
 /*
  * keys:       "PREFIX{ca}:"
- * arguments:  id
+ * arguments:  id; the audit
  */
 
 ngx_enroll_script_t  ngx_enroll_script_delete = {
@@ -144,13 +147,17 @@ ngx_enroll_script_t  ngx_enroll_script_delete = {
 
     NGX_ENROLL_LUA_CLOCK
     NGX_ENROLL_LUA_CHALLENGE
+    NGX_ENROLL_LUA_AUDIT
 
     "local base, cid = KEYS[1], ARGV[1]\n"
+    "local c = redis.call('HMGET', base .. 'challenge:' .. cid, 'digest',\n"
+    "                     'label')\n"
     "\n"
-    "if redis.call('EXISTS', base .. 'challenge:' .. cid) == 0 then\n"
+    "if not c[1] then\n"
     "    return {'unknown'}\n"
     "end\n"
     "\n"
+    "audit(base, 'challenge_deleted', { 'challenge', cid, 'label', c[2] })\n"
     "forget(base, cid)\n"
     "\n"
     "return {'deleted'}\n",
@@ -190,7 +197,8 @@ ngx_enroll_script_t  ngx_enroll_script_pending = {
 
 /*
  * keys:       "PREFIX{ca}:"
- * arguments:  transaction's id, decision, how long it is known, by whom
+ * arguments:  transaction's id, decision, how long it is known, by whom; the
+ *             audit
  *
  * A denied request has used its challenge, and what was stored of it is of no
  * more use.  One whose challenge was deleted can no more be approved.
@@ -201,11 +209,13 @@ ngx_enroll_script_t  ngx_enroll_script_decide = {
 
     NGX_ENROLL_LUA_CLOCK
     NGX_ENROLL_LUA_CHALLENGE
+    NGX_ENROLL_LUA_AUDIT
 
     "local base, id, decision, lifetime = KEYS[1], ARGV[1], ARGV[2], ARGV[3]\n"
     "local request = base .. 'request:' .. id\n"
     "local r = redis.call('HMGET', request, 'state', 'challenge', 'poll',\n"
-    "                     'waits_location', 'waits_address')\n"
+    "                     'waits_location', 'waits_address', 'subject',\n"
+    "                     'san', 'key', 'key_digest', 'requester')\n"
     "\n"
     "if not r[1] then\n"
     "    return {'unknown'}\n"
@@ -224,6 +234,10 @@ ngx_enroll_script_t  ngx_enroll_script_decide = {
     "then\n"
     "    return {'unknown'}\n"
     "end\n"
+    "\n"
+    "audit(base, decision, { 'transaction', id, 'challenge', r[2],\n"
+    "                        'subject', r[6], 'san', r[7], 'key', r[8],\n"
+    "                        'key_digest', r[9], 'requester', r[10] })\n"
     "\n"
     "redis.call('HSET', request, 'state', decision, 'decided', num(now),\n"
     "           'decided_by', ARGV[4], 'expires', num(now + lifetime))\n"

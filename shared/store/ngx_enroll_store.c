@@ -63,6 +63,9 @@ ngx_enroll_store_admit(ngx_enroll_redis_t *redis,
         ngx_enroll_store_number(args, 0);
     }
 
+    ngx_enroll_store_audit(args, admit->approval ? admit->approval->audit
+                                                 : NULL);
+
     return ngx_enroll_store_send(args, redis, &ngx_enroll_script_admit,
                                  handler, data);
 }
@@ -139,6 +142,8 @@ ngx_enroll_store_record(ngx_enroll_redis_t *redis,
     ngx_enroll_store_number(args, record->not_before);
     ngx_enroll_store_word(args, "not_after");
     ngx_enroll_store_number(args, record->not_after);
+
+    ngx_enroll_store_audit(args, record->audit);
 
     return ngx_enroll_store_send(args, redis, &ngx_enroll_script_record,
                                  handler, data);

@@ -57,7 +57,8 @@ typedef enum {
                                      there is one of this id */
     NGX_ENROLL_STORE_DELETED,     /* delete */
     NGX_ENROLL_STORE_BELOW,       /* failures: none has reached the limit */
-    NGX_ENROLL_STORE_LIMITED      /* failures: one has */
+    NGX_ENROLL_STORE_LIMITED,     /* failures: one has */
+    NGX_ENROLL_STORE_NOTED        /* refused */
 } ngx_enroll_store_e;
 
 
@@ -95,6 +96,49 @@ typedef void (*ngx_enroll_store_handler_pt)(void *data,
     ngx_enroll_store_reply_t *reply);
 
 
+/* the fields of an entry of the audit, as ngx_enroll_audit_fields has them */
+
+typedef enum {
+    NGX_ENROLL_AUDIT_ID = 0,           /* "ms-n": when it was written */
+    NGX_ENROLL_AUDIT_EVENT,            /* the verb's */
+    NGX_ENROLL_AUDIT_REASON,           /* of what was refused */
+    NGX_ENROLL_AUDIT_PROTOCOL,
+    NGX_ENROLL_AUDIT_OPERATION,
+    NGX_ENROLL_AUDIT_LOCATION,
+    NGX_ENROLL_AUDIT_PROFILE,
+    NGX_ENROLL_AUDIT_AUTH,
+    NGX_ENROLL_AUDIT_IDENTITY,
+    NGX_ENROLL_AUDIT_REQUESTER,
+    NGX_ENROLL_AUDIT_ADDRESS,
+    NGX_ENROLL_AUDIT_SUBJECT,
+    NGX_ENROLL_AUDIT_SAN,
+    NGX_ENROLL_AUDIT_KEY,
+    NGX_ENROLL_AUDIT_KEY_DIGEST,
+    NGX_ENROLL_AUDIT_SERIAL,
+    NGX_ENROLL_AUDIT_REPLACES,
+    NGX_ENROLL_AUDIT_TRANSACTION,
+    NGX_ENROLL_AUDIT_CHALLENGE,        /* its id; the verb's */
+    NGX_ENROLL_AUDIT_LABEL,
+    NGX_ENROLL_AUDIT_BY,               /* who minted, deleted, decided */
+    NGX_ENROLL_AUDIT_FIELDS
+} ngx_enroll_store_audit_e;
+
+
+extern const char  *ngx_enroll_audit_fields[];
+
+
+/*
+ * What a verb that changes something writes into the audit with it.  Empty
+ * values are left out, long ones cut.
+ */
+
+typedef struct {
+    ngx_uint_t           entries;      /* about so many are kept; 0: this
+                                          one is not written */
+    ngx_str_t            value[NGX_ENROLL_AUDIT_FIELDS];
+} ngx_enroll_store_audit_t;
+
+
 /* what an approver sees, and what is issued from once it is approved */
 
 typedef struct {
@@ -109,6 +153,7 @@ typedef struct {
     ngx_msec_t           lifetime;     /* of the waiting */
     ngx_uint_t           per_location; /* how many may wait */
     ngx_uint_t           per_address;
+    ngx_enroll_store_audit_t  *audit;  /* of the waiting */
 } ngx_enroll_store_approval_t;
 
 
@@ -171,6 +216,8 @@ typedef struct {
     ngx_str_t            key_digest;
     ngx_str_t            profile;
     ngx_str_t            address;
+
+    ngx_enroll_store_audit_t  *audit;
 } ngx_enroll_store_mint_t;
 
 
@@ -180,6 +227,7 @@ typedef struct {
     ngx_msec_t           lifetime;     /* how long the decision is known */
     ngx_str_t            by;
     unsigned             approve:1;    /* else it is denied */
+    ngx_enroll_store_audit_t  *audit;
 } ngx_enroll_store_decide_t;
 
 
@@ -251,13 +299,15 @@ typedef struct {
     time_t               not_before;
     time_t               not_after;
     unsigned             renewal:1;
+    ngx_enroll_store_audit_t  *audit;
 } ngx_enroll_store_record_t;
 
 
 /*
  * Each: NGX_OK, and the handler will be called once, later, with data;
  * NGX_DECLINED where the store is away, the handler is not called then.
- * What is pointed to is copied before they return.
+ * What is pointed to is copied before they return.  What changes something
+ * writes its audit in the same moment.
  *
  * admit: the requester's certificate is known and not revoked; the
  * transaction is new (a lease on it is taken), in work by another, or done.
@@ -318,13 +368,19 @@ ngx_int_t ngx_enroll_store_pending_list(ngx_enroll_redis_t *redis,
 /* delete: by NGX_ENROLL_CHALLENGE_ID hex digits: DELETED, UNKNOWN */
 
 ngx_int_t ngx_enroll_store_challenge_delete(ngx_enroll_redis_t *redis,
-    ngx_str_t *ca, ngx_str_t *id, ngx_enroll_store_handler_pt handler,
-    void *data);
+    ngx_str_t *ca, ngx_str_t *id, ngx_enroll_store_audit_t *audit,
+    ngx_enroll_store_handler_pt handler, void *data);
 
 /* decide: DECIDED, UNKNOWN, CONFLICT */
 
 ngx_int_t ngx_enroll_store_pending_decide(ngx_enroll_redis_t *redis,
     ngx_enroll_store_decide_t *decide, ngx_enroll_store_handler_pt handler,
+    void *data);
+
+/* refused: an entry of the audit, and nothing else: NOTED */
+
+ngx_int_t ngx_enroll_store_refused(ngx_enroll_redis_t *redis, ngx_str_t *ca,
+    ngx_enroll_store_audit_t *audit, ngx_enroll_store_handler_pt handler,
     void *data);
 
 /*

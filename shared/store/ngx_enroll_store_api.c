@@ -56,6 +56,8 @@ ngx_enroll_store_challenge_mint(ngx_enroll_redis_t *redis,
     ngx_enroll_store_field(args, "profile", &mint->profile);
     ngx_enroll_store_field(args, "address", &mint->address);
 
+    ngx_enroll_store_audit(args, mint->audit);
+
     return ngx_enroll_store_send(args, redis, &ngx_enroll_script_mint,
                                  handler, data);
 }
@@ -102,7 +104,8 @@ ngx_enroll_store_list(ngx_enroll_redis_t *redis, ngx_str_t *ca,
 
 ngx_int_t
 ngx_enroll_store_challenge_delete(ngx_enroll_redis_t *redis, ngx_str_t *ca,
-    ngx_str_t *id, ngx_enroll_store_handler_pt handler, void *data)
+    ngx_str_t *id, ngx_enroll_store_audit_t *audit,
+    ngx_enroll_store_handler_pt handler, void *data)
 {
     ngx_str_t                 none = ngx_null_string;
     ngx_enroll_store_args_t  *args;
@@ -115,6 +118,8 @@ ngx_enroll_store_challenge_delete(ngx_enroll_redis_t *redis, ngx_str_t *ca,
     ngx_enroll_store_key(args, "", &none);
 
     ngx_enroll_store_hex(args, id);
+
+    ngx_enroll_store_audit(args, audit);
 
     return ngx_enroll_store_send(args, redis, &ngx_enroll_script_delete,
                                  handler, data);
@@ -144,6 +149,8 @@ ngx_enroll_store_pending_decide(ngx_enroll_redis_t *redis,
     ngx_enroll_store_word(args, decide->approve ? "approved" : "denied");
     ngx_enroll_store_number(args, decide->lifetime);
     ngx_enroll_store_arg(args, &decide->by);
+
+    ngx_enroll_store_audit(args, decide->audit);
 
     return ngx_enroll_store_send(args, redis, &ngx_enroll_script_decide,
                                  handler, data);

@@ -70,6 +70,7 @@ static ngx_enroll_store_word_t  ngx_enroll_store_words[] = {
     { ngx_string("deleted"), NGX_ENROLL_STORE_DELETED },
     { ngx_string("below"), NGX_ENROLL_STORE_BELOW },
     { ngx_string("limited"), NGX_ENROLL_STORE_LIMITED },
+    { ngx_string("noted"), NGX_ENROLL_STORE_NOTED },
     { ngx_null_string, NGX_ENROLL_STORE_DOWN }
 };
 

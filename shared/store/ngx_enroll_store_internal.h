@@ -17,7 +17,7 @@
 #include "ngx_enroll_script.h"
 
 
-#define NGX_ENROLL_STORE_ARGS  64
+#define NGX_ENROLL_STORE_ARGS  96
 
 
 /* the keys and arguments of a script, until they have been sent */
@@ -56,6 +56,11 @@ void ngx_enroll_store_word(ngx_enroll_store_args_t *args, const char *word);
 void ngx_enroll_store_number(ngx_enroll_store_args_t *args, int64_t number);
 void ngx_enroll_store_field(ngx_enroll_store_args_t *args, const char *name,
     ngx_str_t *value);
+
+/* the last of the arguments, for scripts with NGX_ENROLL_LUA_AUDIT */
+
+void ngx_enroll_store_audit(ngx_enroll_store_args_t *args,
+    ngx_enroll_store_audit_t *audit);
 
 /* sends and destroys args; NGX_DECLINED: the handler will not be called */
 

@@ -39,6 +39,7 @@ use File::Basename ();
 use File::Temp ();
 use IO::Socket::INET;
 use IO::Socket::SSL ();
+use JSON::PP ();
 use MIME::Base64 ();
 use POSIX ();
 use Test::More;
@@ -504,8 +505,28 @@ sub count {
                         $field) || 0;
 }
 
-# All that Redis holds, but what time alone changes: to be compared before and
-# after a refusal.
+# the entries of the audit, in their order: hashes with the event and the rest
+sub audit {
+    my ($self, $ca) = @_;
+    return $self->audit_of('enroll:{' . ($ca || 'devices') . '}:audit');
+}
+
+sub audit_of {
+    my ($self, $key) = @_;
+    my $json = $self->redis('EVAL', <<'LUA', 1, $key);
+local out = {}
+for _, e in ipairs(redis.call('XRANGE', KEYS[1], '-', '+')) do
+    local h = { id = e[1] }
+    for i = 1, #e[2], 2 do h[e[2][i]] = e[2][i + 1] end
+    out[#out + 1] = h
+end
+return #out > 0 and cjson.encode(out) or '[]'
+LUA
+    return @{JSON::PP->new->utf8->decode($json)};
+}
+
+# All that Redis holds, but the audit and what time alone changes: to be
+# compared before and after a refusal.
 sub state {
     my ($self) = @_;
     return $self->redis('EVAL', <<'LUA', 0);
@@ -526,7 +547,7 @@ for _, k in ipairs(keys) do
     elseif t == 'zset' then
         out[#out + 1] = tostring(redis.call('ZCARD', k))
     elseif t == 'stream' then
-        out[#out + 1] = tostring(redis.call('XLEN', k))
+        out[#out] = nil
     end
 end
 return table.concat(out, '\n')
