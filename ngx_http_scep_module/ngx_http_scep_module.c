@@ -22,6 +22,7 @@ static char *ngx_http_scep_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static char *ngx_http_scep_endpoint_check(ngx_conf_t *cf,
     ngx_http_scep_loc_conf_t *conf);
+static ngx_int_t ngx_http_scep_legacy_provider(void);
 static char *ngx_http_scep(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_http_scep_challenge(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -332,8 +333,7 @@ ngx_http_scep_endpoint_check(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *conf)
                 "key is not RSA";
 
     } else if ((ngx_http_scep_legacy_bits(conf) & ENROLL_LEGACY_DES)
-               && (OSSL_PROVIDER_load(NULL, "default") == NULL
-                   || OSSL_PROVIDER_load(NULL, "legacy") == NULL))
+               && ngx_http_scep_legacy_provider() != NGX_OK)
     {
         error = "\"scep_legacy des\" requires OpenSSL's legacy provider";
     }
@@ -345,6 +345,34 @@ ngx_http_scep_endpoint_check(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/*
+ * Once in a process, and for all its life, whatever is reloaded: as soon as
+ * one provider was asked for by name, the default one is there only as long as
+ * it is asked for, too.
+ */
+
+static ngx_int_t
+ngx_http_scep_legacy_provider(void)
+{
+    ngx_uint_t             i;
+
+    static OSSL_PROVIDER  *providers[2];
+    static const char     *names[] = { "default", "legacy" };
+
+    for (i = 0; i < 2; i++) {
+        if (providers[i] == NULL) {
+            providers[i] = OSSL_PROVIDER_load(NULL, names[i]);
+        }
+
+        if (providers[i] == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
