@@ -46,7 +46,7 @@ help:
 	@echo "make fuzz       the fuzzers, in build/fuzz/"
 	@echo "make bench      what an enrolment costs, beside bare OpenSSL"
 	@echo "                (BENCH='est-p256 scep': only these parts)"
-	@echo "make lint       cppcheck and clang-tidy"
+	@echo "make lint       clang-tidy, cppcheck and gcc -fanalyzer"
 	@echo "make clean      removes build/"
 	@echo
 	@echo "CC, CC_OPT, LD_OPT, NGINX_DEV as usual; V=1 shows commands;"

@@ -15,6 +15,8 @@ packages_run="redis-server openssl curl ca-certificates strongswan-pki
 packages_test="libcmocka-dev perl libio-socket-ssl-perl python3
                softhsm2 libengine-pkcs11-openssl"
 
+packages_lint="clang-tidy cppcheck"
+
 # clients of SCEP, without which their tests are skipped: not every release of
 # Debian has each of them
 

@@ -47,6 +47,10 @@ ngx_http_enroll_admit(ngx_http_enroll_request_t *er)
 {
     ngx_int_t  rc;
 
+    er->retry.handler = ngx_http_enroll_retry;
+    er->retry.data = er;
+    er->retry.log = ngx_cycle->log;
+
     switch (er->intent) {
 
     case NGX_HTTP_ENROLL_POLL:
@@ -332,10 +336,6 @@ ngx_http_enroll_admitted(void *data, ngx_enroll_store_reply_t *reply)
 
         er->wait = er->wait ? ngx_min(er->wait * 2, NGX_HTTP_ENROLL_WAIT_MAX)
                             : NGX_HTTP_ENROLL_WAIT_MIN;
-
-        er->retry.handler = ngx_http_enroll_retry;
-        er->retry.data = er;
-        er->retry.log = ngx_cycle->log;
 
         ngx_add_timer(&er->retry, er->wait);
         return;

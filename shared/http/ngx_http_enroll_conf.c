@@ -40,6 +40,8 @@ ngx_http_enroll_block(ngx_conf_t *cf, ngx_command_t *commands, void *conf)
 
     save = *cf;
     cf->handler = ngx_http_enroll_block_command;
+
+    /* cppcheck-suppress autoVariables; *cf is as before when we return */
     cf->handler_conf = (char *) &block;
 
     rv = ngx_conf_parse(cf, NULL);

@@ -21,7 +21,7 @@
 #define ENROLL_BAD_REQUEST    2
 #define ENROLL_BAD_TIME       3
 #define ENROLL_BAD_CERT_ID    4
-#define ENROLL_NO_FAILINFO    -1        /* HTTP status alone */
+#define ENROLL_NO_FAILINFO    (-1)      /* HTTP status alone */
 
 /* CMCFailInfo (RFC 5272, section 6.1.4) */
 
@@ -34,7 +34,7 @@
 #define ENROLL_CMC_POP_FAILED        9
 #define ENROLL_CMC_INTERNAL_CA       11
 #define ENROLL_CMC_TRY_LATER         12
-#define ENROLL_CMC_NONE              -1
+#define ENROLL_CMC_NONE              (-1)
 
 /* whose matter it is; the log level and $enroll_outcome follow from it */
 
