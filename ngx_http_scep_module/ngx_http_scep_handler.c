@@ -73,6 +73,7 @@ ngx_http_scep_handler(ngx_http_request_t *r)
 
         er->repeat = sclcf->repeat;
         er->unrecorded = sclcf->unrecorded;
+        er->legacy = ngx_http_scep_legacy_bits(sclcf);
         er->failures = sclcf->failures;
         er->failures_time = sclcf->failures_time;
 

@@ -26,6 +26,8 @@ static ngx_int_t ngx_http_scep_legacy_provider(void);
 static char *ngx_http_scep(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_http_scep_challenge(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_scep_legacy(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_http_scep_failure_limit(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
@@ -38,11 +40,12 @@ static ngx_conf_enum_t  ngx_http_scep_ca_certs[] = {
 };
 
 
-static ngx_conf_bitmask_t  ngx_http_scep_legacy[] = {
+static ngx_conf_bitmask_t  ngx_http_scep_legacy_names[] = {
     { ngx_string("sha1"), ENROLL_LEGACY_SHA1 << 1 },
     { ngx_string("md5"), ENROLL_LEGACY_MD5 << 1 },
     { ngx_string("des3"), ENROLL_LEGACY_DES3 << 1 },
     { ngx_string("des"), ENROLL_LEGACY_DES << 1 },
+    { ngx_string("off"), NGX_CONF_BITMASK_SET },
     { ngx_null_string, 0 }
 };
 
@@ -72,10 +75,10 @@ static ngx_command_t  ngx_http_scep_commands[] = {
 
     { ngx_string("scep_legacy"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
-      ngx_conf_set_bitmask_slot,
+      ngx_http_scep_legacy,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_scep_loc_conf_t, legacy),
-      ngx_http_scep_legacy },
+      ngx_http_scep_legacy_names },
 
     { ngx_string("scep_unrecorded"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
@@ -456,6 +459,33 @@ ngx_http_scep_challenge(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     ngx_explicit_memzero(secret.data, secret.len);
+
+    return NGX_CONF_OK;
+}
+
+
+/* "off", or the names of what is taken: of one location, in one directive */
+
+static char *
+ngx_http_scep_legacy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_scep_loc_conf_t *sclcf = conf;
+
+    char  *rv;
+
+    if (sclcf->legacy) {
+        return "is duplicate";
+    }
+
+    rv = ngx_conf_set_bitmask_slot(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if ((sclcf->legacy & NGX_CONF_BITMASK_SET) && cf->args->nelts != 2) {
+        return "has \"off\" beside other words";
+    }
 
     return NGX_CONF_OK;
 }

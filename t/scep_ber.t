@@ -78,8 +78,47 @@ for my $nest (1, 3) {
 $m = $s->again($base, encap => seq(oid('1.2.840.113549.1.7.1'), ctx(0,
     "\x24\x80" . octets('') . octets($envelope) . octets('') . "\0\0")));
 $s->issued($s->send($m), $m, 'empty pieces');
+is(scalar $t->keys('*:cert:*'), 1, 'all of them the same request');
+
+# what is enveloped; a request's signature is over DER whatever is sent
+
+my $csr = forge_csr(key => $c->{key}, subject => name(CN => 'dev1'),
+    attributes => [challenge(printable('secret')),
+                   extension_request(san(dns('dev1.example')))]);
+my ($info, @alg) = map { $_->{whole} } kids(content($csr));
+for my $ber (
+    ['all of it', EnrollSCEP::ber($csr, 5, '')],
+    ['the outside', "\x30\x80$info" . join('', @alg) . "\0\0"],
+    ['the info', seq(EnrollSCEP::ber($info, 5, ''), @alg)],
+    ['a length of 4 octets', "\x30\x84" . pack('N', length content($csr))
+                             . content($csr)])
+{
+    my ($name, $data) = @$ber;
+    my $m = $s->request($c, csr => $data);
+    my $der = $s->issued($s->send($m), $m, "a request in BER: $name");
+    ok(index($der, 'dev1.example') > 0, 'with the names asked for');
+}
+my $der = $s->issued($s->send($base), $base, 'the first one');
+my $ca = cert_fields($s->der_of('ca'))->{subject};
+$m = $s->message($c, type => 21, data => EnrollSCEP::ber(
+    seq($ca, der(0x02, pack 'H*', EnrollSCEP::serial($der))), 5, ''));
+is($s->issued($s->send($m), $m, 'IssuerAndSerialNumber in BER'), $der, 'is it');
+$m = $s->poll($c, $base->{transaction}, data => EnrollSCEP::ber(
+    seq($ca, name(CN => 'dev1')), 5, ''));
+$s->failed($s->send($m), $m, 4, 'not_found', 'IssuerAndSubject in BER');
+
+for my $bad (
+    ['cut off', substr EnrollSCEP::ber($csr, 5, ''), 0, -2],
+    ['something behind', EnrollSCEP::ber($csr, 5, '') . "\0\0"],
+    ['beginnings', "\x30\x80" x 10_000],
+    ['too deep', ("\x30\x80" x 200) . ("\0\0" x 200)])
+{
+    my ($name, $data) = @$bad;
+    my $m = $s->request($c, csr => $data);
+    $s->failed($s->send($m), $m, 2, 'envelope_not_opened',
+        "a request of no BER: $name");
+}
 my $certs = $t->keys('*:cert:*');
-is($certs, 1, 'all of them the same request');
 
 ##############################################################################
 

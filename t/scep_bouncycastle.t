@@ -87,7 +87,7 @@ push @good,
                        oaep => 'SHA-256', ber => 1 },
      'an EC client with OAEP and BER'],
     ['ec', 'dev-rsa', { at => 'legacy', cipher => 'DES_EDE3_CBC',
-                        digest => 'SHA1', csr_digest => 'SHA256' },
+                        digest => 'SHA1' },
      'triple DES and SHA-1'];
 
 my @answers = client(map { [@$_[0, 1], { challenge => 'secret', %{$_->[2]} }] }

@@ -38,7 +38,12 @@ my $conf = <<'CONF';
         location /md5 { scep devices; scep_legacy md5; }
         location /des3 { scep devices; scep_legacy des3; }
         location /des { scep devices; scep_legacy des; }
-        location /all { scep devices; scep_legacy sha1 md5 des3 des; }
+        location /all {
+            scep devices;
+            scep_legacy sha1 md5 des3 des;
+            location /all/within { scep devices; }
+            location /all/off { scep devices; scep_legacy off; }
+        }
     }
 CONF
 my ($rc) = $t->command('openssl', 'list', '-provider', 'legacy', '-providers');
@@ -60,12 +65,12 @@ for my $how (@algorithms) {
     my ($needs, $digest, $cipher) = @$how;
     my %how = (challenge => 'secret', digest => $digest, cipher => $cipher);
 
-    for my $where (qw(none sha1 md5 des3 des all)) {
+    for my $where (qw(none sha1 md5 des3 des all all/within all/off)) {
         my $m = $s->request($c, %how);
         my $r = $s->send($m, path => "/$where");
         my $name = "scep_legacy $where: $digest $cipher";
 
-        if ($where eq 'all' || $where eq $needs || $needs eq 'none') {
+        if ($where =~ m{^all(/within)?$} || $where eq $needs || $needs eq 'none') {
             $s->issued($r, $m, $name);
             is($s->open($r, $m)->{cipher}, $cipher, 'the answer is alike');
             next;
@@ -78,9 +83,38 @@ for my $how (@algorithms) {
     }
 }
 
+# the request in the message may be signed with what the message may be
+
+for my $digest (qw(sha1 md5)) {
+    for my $where (qw(none sha1 md5 des3 all all/off)) {
+        my $m = $s->request($c, challenge => 'secret', csr_digest => $digest);
+        my $r = $s->send($m, path => "/$where");
+        my $name = "scep_legacy $where: a request signed with $digest";
+        if ($where eq 'all' || $where eq $digest) {
+            $s->issued($r, $m, $name);
+        } else {
+            $s->failed($r, $m, 0, 'signature_algorithm', "$name: refused");
+        }
+    }
+}
+
+# a renewal with a new key, where the request's signature is the only proof
+
+my $m = $s->request($c, challenge => 'secret');
+my $dev = $s->holder($c, $s->issued($s->send($m, path => '/none'), $m, 'usual'));
+for my $where (qw(none sha1)) {
+    my $m = $s->request($dev, type => 17, csr_digest => 'sha1',
+                        csr_key => $t->key("new-$where", 'rsa:2048'));
+    my $r = $s->send($m, path => "/$where");
+    $where eq 'none'
+        ? $s->failed($r, $m, 2, 'envelope_not_opened', "$where: renewal, refused")
+        : $s->issued($r, $m, "$where: renewal with SHA-1");
+}
+
 # what they say of it
 
-my %caps = (none => '', sha1 => 'SHA-1', md5 => '', des3 => 'DES3', des => '');
+my %caps = (none => '', sha1 => 'SHA-1', md5 => '', des3 => 'DES3', des => '',
+            'all/off' => '');
 for my $where (sort keys %caps) {
     my $r = $t->curl('http://127.0.0.1:' . $t->port('plain')
                      . "/$where?operation=GetCACaps");
@@ -91,7 +125,9 @@ for my $where (sort keys %caps) {
         SCEPStandard SHA-256 SHA-512)), 6, 'beside the usual');
 }
 
-for my $bad ('rc4', 'none', 'sha1 sha1 nothing') {
+for my $bad ('rc4', 'none', 'sha1 sha1 nothing', 'off sha1', 'sha1 off',
+             'sha1; scep_legacy md5')
+{
     my ($rc, $out) = $t->nginx_t($conf =~ s/scep_legacy sha1;/scep_legacy $bad;/r);
     ok($rc && $out =~ /\[emerg\]/, "nginx -t: scep_legacy $bad");
 }

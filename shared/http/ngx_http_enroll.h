@@ -272,6 +272,8 @@ struct ngx_http_enroll_request_s {
     ngx_uint_t                          fail_count;
     ngx_uint_t                          failures;     /* 0: any number */
     ngx_msec_t                          failures_time;
+    ngx_uint_t                          legacy;       /* digests in CSRs,
+                                                         ENROLL_LEGACY_… */
     unsigned                            unrecorded:1;
     unsigned                            linked:1;     /* PoP was linked */
 

@@ -172,7 +172,7 @@ ngx_http_enroll_step_verify(ngx_http_enroll_request_t *er)
 static void
 ngx_http_enroll_work_verify(ngx_http_enroll_request_t *er)
 {
-    er->result = enroll_csr_verify(er->csr);
+    er->result = enroll_csr_verify(er->csr, er->legacy);
 
     if (er->result == ENROLL_OK && er->profile->rsa_full
         && enroll_csr_prime(er->csr))

@@ -76,20 +76,19 @@ typedef struct {
 } enroll_pkcs7_t;
 
 
-static enroll_outcome_e enroll_csr_decode(enroll_csr_t *csr,
-    const unsigned char *der, size_t len);
 static int enroll_csr_wrapped(const unsigned char *der, size_t len);
-static enroll_outcome_e enroll_csr_decode_pkcs7(enroll_csr_t *csr,
+static enroll_outcome_e enroll_csr_unwrap(enroll_csr_t **csr,
     const unsigned char *der, size_t len);
-static enroll_outcome_e enroll_csr_decode_pkcs10(enroll_csr_t *csr,
+static enroll_outcome_e enroll_csr_pkcs10(enroll_csr_t *csr,
     const unsigned char *der, size_t len);
 static enroll_outcome_e enroll_csr_subject(X509_NAME *subject);
 static int enroll_csr_subject_der(X509_NAME *subject);
 static int enroll_csr_digest(unsigned char *der, int len,
     unsigned char *digest);
-static enroll_outcome_e enroll_csr_signature_alg(const enroll_csr_t *csr);
-static int enroll_csr_signature_pss(const enroll_csr_t *csr);
-static int enroll_csr_signature_digest(int nid);
+static enroll_outcome_e enroll_csr_signature_alg(const enroll_csr_t *csr,
+    unsigned legacy);
+static int enroll_csr_signature_pss(const enroll_csr_t *csr, unsigned legacy);
+static int enroll_csr_signature_digest(int nid, unsigned legacy);
 
 
 ASN1_SEQUENCE(enroll_spki_t) = {
@@ -133,16 +132,47 @@ ASN1_SEQUENCE(enroll_pkcs7_t) = {
 
 
 enroll_outcome_e
-enroll_csr_parse(enroll_csr_t **out, const unsigned char *der, size_t len)
+enroll_csr_parse(enroll_csr_t **csr, const unsigned char *der, size_t len)
+{
+    enroll_outcome_e  rc;
+
+    *csr = NULL;
+
+    if (len == 0) {
+        return ENROLL_EMPTY_BODY;
+    }
+
+    if (len > INT_MAX) {
+        return ENROLL_BAD_CSR;
+    }
+
+    /* what OpenSSL says of it must not stay in the thread's error queue */
+
+    ERR_set_mark();
+    rc = enroll_csr_wrapped(der, len) ? enroll_csr_unwrap(csr, der, len)
+                                      : enroll_csr_decode(csr, der, len);
+    ERR_pop_to_mark();
+
+    if (rc == ENROLL_OK) {
+        rc = enroll_csr_check(*csr);
+
+        if (rc != ENROLL_OK) {
+            enroll_csr_free(*csr);
+            *csr = NULL;
+        }
+    }
+
+    return rc;
+}
+
+
+enroll_outcome_e
+enroll_csr_decode(enroll_csr_t **out, const unsigned char *der, size_t len)
 {
     enroll_csr_t      *csr;
     enroll_outcome_e   rc;
 
     *out = NULL;
-
-    if (len == 0) {
-        return ENROLL_EMPTY_BODY;
-    }
 
     if (len > INT_MAX) {
         return ENROLL_BAD_CSR;
@@ -153,10 +183,8 @@ enroll_csr_parse(enroll_csr_t **out, const unsigned char *der, size_t len)
         return ENROLL_INTERNAL;
     }
 
-    /* what OpenSSL says of it must not stay in the thread's error queue */
-
     ERR_set_mark();
-    rc = enroll_csr_decode(csr, der, len);
+    rc = enroll_csr_pkcs10(csr, der, len);
     ERR_pop_to_mark();
 
     if (rc != ENROLL_OK) {
@@ -171,36 +199,27 @@ enroll_csr_parse(enroll_csr_t **out, const unsigned char *der, size_t len)
 
 
 static enroll_outcome_e
-enroll_csr_decode(enroll_csr_t *csr, const unsigned char *der, size_t len)
+enroll_csr_pkcs10(enroll_csr_t *csr, const unsigned char *der, size_t len)
 {
     int                    n;
-    int64_t                version;
     enroll_spki_t         *spki;
     unsigned char         *spki_der;
     enroll_outcome_e       rc;
+    const unsigned char   *p;
     enroll_pkcs10_info_t  *info;
 
-    rc = enroll_csr_wrapped(der, len)
-         ? enroll_csr_decode_pkcs7(csr, der, len)
-         : enroll_csr_decode_pkcs10(csr, der, len);
+    p = der;
 
-    if (rc != ENROLL_OK) {
-        return rc;
+    csr->pkcs10 = (enroll_pkcs10_t *)
+                      ASN1_item_d2i(NULL, &p, (long) len,
+                                    ASN1_ITEM_rptr(enroll_pkcs10_t));
+
+    if (csr->pkcs10 == NULL || p != der + len) {
+        return ENROLL_BAD_CSR;
     }
 
     info = csr->pkcs10->info;
     spki = info->spki;
-
-    if (ASN1_INTEGER_get_int64(&version, info->version) != 1 || version != 0) {
-        return ENROLL_BAD_CSR;
-    }
-
-    csr->subject = info->subject;
-
-    rc = enroll_csr_subject(csr->subject);
-    if (rc != ENROLL_OK) {
-        return rc;
-    }
 
     /* every key is a whole number of octets */
 
@@ -208,6 +227,7 @@ enroll_csr_decode(enroll_csr_t *csr, const unsigned char *der, size_t len)
         return ENROLL_BAD_KEY;
     }
 
+    csr->subject = info->subject;
     csr->spki_alg = spki->alg;
     csr->spki_bits = spki->bits->data;
     csr->spki_bits_len = (size_t) spki->bits->length;
@@ -223,11 +243,36 @@ enroll_csr_decode(enroll_csr_t *csr, const unsigned char *der, size_t len)
     n = ASN1_item_i2d((const ASN1_VALUE *) spki, &spki_der,
                       ASN1_ITEM_rptr(enroll_spki_t));
 
-    if (!enroll_csr_digest(spki_der, n, csr->key_digest)) {
-        return ENROLL_INTERNAL;
+    return enroll_csr_digest(spki_der, n, csr->key_digest) ? ENROLL_OK
+                                                           : ENROLL_INTERNAL;
+}
+
+
+enroll_outcome_e
+enroll_csr_check(enroll_csr_t *csr)
+{
+    int64_t                version;
+    enroll_outcome_e       rc;
+    enroll_pkcs10_info_t  *info;
+
+    info = csr->pkcs10->info;
+
+    ERR_set_mark();
+
+    if (ASN1_INTEGER_get_int64(&version, info->version) != 1 || version != 0) {
+        rc = ENROLL_BAD_CSR;
+
+    } else {
+        rc = enroll_csr_subject(csr->subject);
     }
 
-    return enroll_csr_attributes(csr, info->attributes);
+    if (rc == ENROLL_OK) {
+        rc = enroll_csr_attributes(csr, info->attributes);
+    }
+
+    ERR_pop_to_mark();
+
+    return rc;
 }
 
 
@@ -250,8 +295,7 @@ enroll_csr_wrapped(const unsigned char *der, size_t len)
 
 
 static enroll_outcome_e
-enroll_csr_decode_pkcs7(enroll_csr_t *csr, const unsigned char *der,
-    size_t len)
+enroll_csr_unwrap(enroll_csr_t **csr, const unsigned char *der, size_t len)
 {
     enroll_pkcs7_t          *pkcs7;
     enroll_outcome_e         rc;
@@ -278,33 +322,13 @@ enroll_csr_decode_pkcs7(enroll_csr_t *csr, const unsigned char *der,
     {
         string = content->content->value.octet_string;
 
-        rc = enroll_csr_decode_pkcs10(csr, ASN1_STRING_get0_data(string),
-                                      (size_t) ASN1_STRING_length(string));
+        rc = enroll_csr_decode(csr, ASN1_STRING_get0_data(string),
+                               (size_t) ASN1_STRING_length(string));
     }
 
     ASN1_item_free((ASN1_VALUE *) pkcs7, ASN1_ITEM_rptr(enroll_pkcs7_t));
 
     return rc;
-}
-
-
-static enroll_outcome_e
-enroll_csr_decode_pkcs10(enroll_csr_t *csr, const unsigned char *der,
-    size_t len)
-{
-    const unsigned char  *p;
-
-    p = der;
-
-    csr->pkcs10 = (enroll_pkcs10_t *)
-                      ASN1_item_d2i(NULL, &p, (long) len,
-                                    ASN1_ITEM_rptr(enroll_pkcs10_t));
-
-    if (csr->pkcs10 == NULL || p != der + len) {
-        return ENROLL_BAD_CSR;
-    }
-
-    return ENROLL_OK;
 }
 
 
@@ -409,7 +433,7 @@ enroll_csr_digest(unsigned char *der, int len, unsigned char *digest)
 
 
 enroll_outcome_e
-enroll_csr_verify(const enroll_csr_t *csr)
+enroll_csr_verify(const enroll_csr_t *csr, unsigned legacy)
 {
     int                     ok;
     EVP_PKEY               *pkey;
@@ -420,7 +444,7 @@ enroll_csr_verify(const enroll_csr_t *csr)
 
     ERR_set_mark();
 
-    rc = enroll_csr_signature_alg(csr);
+    rc = enroll_csr_signature_alg(csr, legacy);
 
     if (rc == ENROLL_OK) {
         pkey = enroll_key_build(&csr->key, csr->spki_bits, csr->spki_bits_len);
@@ -448,7 +472,7 @@ enroll_csr_verify(const enroll_csr_t *csr)
 /* whether the algorithm is one for such keys, and with a sound digest */
 
 static enroll_outcome_e
-enroll_csr_signature_alg(const enroll_csr_t *csr)
+enroll_csr_signature_alg(const enroll_csr_t *csr, unsigned legacy)
 {
     int                ok, sig_nid, key_nid, digest, type;
     const X509_ALGOR  *alg;
@@ -463,7 +487,7 @@ enroll_csr_signature_alg(const enroll_csr_t *csr)
     }
 
     if (sig_nid == NID_rsassaPss) {
-        ok = enroll_csr_signature_pss(csr);
+        ok = enroll_csr_signature_pss(csr, legacy);
 
     } else if (OBJ_obj2nid(csr->spki_alg->algorithm) != key_nid) {
         ok = 0;
@@ -473,7 +497,7 @@ enroll_csr_signature_alg(const enroll_csr_t *csr)
     {
         /* RFC 5758, section 3.2, has none for ECDSA; some send NULL */
 
-        ok = enroll_csr_signature_digest(digest)
+        ok = enroll_csr_signature_digest(digest, legacy)
              && (type == V_ASN1_UNDEF || type == V_ASN1_NULL);
 
     } else {
@@ -485,14 +509,14 @@ enroll_csr_signature_alg(const enroll_csr_t *csr)
 
 
 static int
-enroll_csr_signature_pss(const enroll_csr_t *csr)
+enroll_csr_signature_pss(const enroll_csr_t *csr, unsigned legacy)
 {
     enroll_rsa_pss_t  sig, key;
 
     if (csr->key.kind != ENROLL_KEY_RSA
         || !enroll_rsa_pss(&sig, csr->pkcs10->alg)
-        || !enroll_csr_signature_digest(sig.hash)
-        || !enroll_csr_signature_digest(sig.mgf_hash)
+        || !enroll_csr_signature_digest(sig.hash, legacy)
+        || !enroll_csr_signature_digest(sig.mgf_hash, legacy)
         || sig.salt > csr->key.bits / 8)
     {
         return 0;
@@ -514,7 +538,7 @@ enroll_csr_signature_pss(const enroll_csr_t *csr)
 
 
 static int
-enroll_csr_signature_digest(int nid)
+enroll_csr_signature_digest(int nid, unsigned legacy)
 {
     switch (nid) {
 
@@ -525,6 +549,12 @@ enroll_csr_signature_digest(int nid)
     case NID_sha3_384:
     case NID_sha3_512:
         return 1;
+
+    case NID_sha1:
+        return (legacy & ENROLL_LEGACY_SHA1) != 0;
+
+    case NID_md5:
+        return (legacy & ENROLL_LEGACY_MD5) != 0;
 
     default:
         return 0;

@@ -30,6 +30,11 @@
 #define ENROLL_CSR_NAMES       100      /* subjectAltName */
 #define ENROLL_CHALLENGE_LEN   255      /* RFC 2985, section 5.4.1 */
 
+/* digests that enroll_csr_verify() may take, a set of bits */
+
+#define ENROLL_LEGACY_SHA1     0x0001
+#define ENROLL_LEGACY_MD5      0x0002
+
 
 typedef struct enroll_pkcs10_s  enroll_pkcs10_t;
 
@@ -83,14 +88,26 @@ enroll_outcome_e enroll_csr_parse(enroll_csr_t **csr,
     const unsigned char *der, size_t len);
 
 /*
+ * Its two halves, of a request alone, for whoever has to verify the signature
+ * before it may be told what is wrong: the form and the key, that is, what
+ * enroll_csr_verify() needs; then all else, after which *csr is still there
+ */
+
+enroll_outcome_e enroll_csr_decode(enroll_csr_t **csr,
+    const unsigned char *der, size_t len);
+enroll_outcome_e enroll_csr_check(enroll_csr_t *csr);
+
+/*
  * Proof of possession: the signature over the octets received, by the
- * request's own key, with an accepted algorithm (SHA-256 and stronger, fit
- * for the key).  Thread-safe; enroll_key_cheap() tells where to run it.
+ * request's own key, with an accepted algorithm (SHA-256 and stronger, or
+ * legacy, fit for the key).  Thread-safe; enroll_key_cheap() tells where to
+ * run it.
  * Returns ENROLL_OK, ENROLL_BAD_SIGNATURE, ENROLL_BAD_SIGNATURE_ALG or
  * ENROLL_BAD_KEY.
  */
 
-enroll_outcome_e enroll_csr_verify(const enroll_csr_t *csr);
+enroll_outcome_e enroll_csr_verify(const enroll_csr_t *csr,
+    unsigned legacy);
 
 /*
  * 1 if the request's key is RSA with a modulus that is a prime, which is no

@@ -44,10 +44,8 @@
 #define ENROLL_SCEP_FAILURE       2
 #define ENROLL_SCEP_PENDING       3
 
-/* what is taken beside the usual algorithms, a set of bits */
+/* what is taken beside the usual algorithms, with those of a request */
 
-#define ENROLL_LEGACY_SHA1        0x0001
-#define ENROLL_LEGACY_MD5         0x0002
 #define ENROLL_LEGACY_DES3        0x0004
 #define ENROLL_LEGACY_DES         0x0008
 
@@ -172,6 +170,9 @@ enroll_outcome_e enroll_scep_verify(enroll_scep_t *m);
  * where a signer whose key cannot encrypt left no challengePassword to
  * envelope the answer with.  The request's proof of possession is yet to be
  * verified, with enroll_csr_verify().
+ *
+ * The content may be BER; it is made DER, and what a request's signature
+ * verifies over is DER, too (RFC 2986, section 4.2).
  */
 
 enroll_outcome_e enroll_scep_open(enroll_scep_t *m, const enroll_ra_t *ra);

@@ -17,14 +17,13 @@
 #include "enroll_scep_envelope.h"
 
 
+static enroll_outcome_e enroll_scep_open_ber(enroll_scep_t *m,
+    const unsigned char *data, size_t len);
 static enroll_outcome_e enroll_scep_open_content(enroll_scep_t *m,
     const unsigned char *data, size_t len);
 static void enroll_scep_forget(enroll_scep_t *m);
 static enroll_outcome_e enroll_scep_open_csr(enroll_scep_t *m,
     const unsigned char *data, size_t len);
-static int enroll_scep_csr_spki(const unsigned char *data, size_t len,
-    enroll_tlv_t *spki);
-static int enroll_scep_csr_verifies(const unsigned char *data, size_t len);
 static enroll_outcome_e enroll_scep_open_poll(enroll_scep_t *m,
     const enroll_tlv_t *issuer, const enroll_tlv_t *subject);
 static enroll_outcome_e enroll_scep_open_serial(enroll_scep_t *m,
@@ -54,7 +53,7 @@ enroll_scep_open(enroll_scep_t *m, const enroll_ra_t *ra)
         m->mirror.oaep_mgf = e.oaep_mgf;
 
         rc = enroll_scep_decrypt(&e, ra, &data, &size, &len)
-             ? enroll_scep_open_content(m, data, len) : ENROLL_SCEP_DECRYPT;
+             ? enroll_scep_open_ber(m, data, len) : ENROLL_SCEP_DECRYPT;
 
         OPENSSL_clear_free(data, size);
 
@@ -66,6 +65,28 @@ enroll_scep_open(enroll_scep_t *m, const enroll_ra_t *ra)
     enroll_scep_envelope_cleanup(&e);
 
     ERR_pop_to_mark();
+
+    return rc;
+}
+
+
+/* whatever the client's encoder makes of it */
+
+static enroll_outcome_e
+enroll_scep_open_ber(enroll_scep_t *m, const unsigned char *data, size_t len)
+{
+    size_t               n;
+    enroll_outcome_e     rc;
+    enroll_der_writer_t  w;
+
+    memset(&w, 0, sizeof(enroll_der_writer_t));
+
+    n = enroll_der_from_ber(&w, data, len);
+
+    rc = (n != 0 && n == len) ? enroll_scep_open_content(m, w.data, w.len)
+                              : ENROLL_SCEP_DECRYPT;
+
+    enroll_der_cleanup(&w);
 
     return rc;
 }
@@ -125,14 +146,9 @@ enroll_scep_forget(enroll_scep_t *m)
 static enroll_outcome_e
 enroll_scep_open_csr(enroll_scep_t *m, const unsigned char *data, size_t len)
 {
-    enroll_tlv_t       spki;
-    unsigned char      digest[ENROLL_DIGEST_LEN];
-    enroll_outcome_e   rc;
+    enroll_outcome_e  rc;
 
-    if (!enroll_scep_csr_spki(data, len, &spki)
-        || EVP_Digest(spki.start, spki.size, digest, NULL, EVP_sha256(), NULL)
-           != 1)
-    {
+    if (enroll_csr_decode(&m->csr, data, len) != ENROLL_OK) {
         return ENROLL_SCEP_DECRYPT;
     }
 
@@ -142,14 +158,13 @@ enroll_scep_open_csr(enroll_scep_t *m, const unsigned char *data, size_t len)
      * could not make the request's own signature.
      */
 
-    if (memcmp(digest, m->signer_digest, ENROLL_DIGEST_LEN) != 0) {
-
-        if (!m->known || !enroll_scep_csr_verifies(data, len)) {
-            return ENROLL_SCEP_DECRYPT;
-        }
+    if (memcmp(m->csr->key_digest, m->signer_digest, ENROLL_DIGEST_LEN) != 0
+        && (!m->known || enroll_csr_verify(m->csr, m->legacy) != ENROLL_OK))
+    {
+        return ENROLL_SCEP_DECRYPT;
     }
 
-    rc = enroll_csr_parse(&m->csr, data, len);
+    rc = enroll_csr_check(m->csr);
 
     /* RFC 8894, section 3.1: refused before anything is issued */
 
@@ -161,63 +176,6 @@ enroll_scep_open_csr(enroll_scep_t *m, const unsigned char *data, size_t len)
     }
 
     return rc;
-}
-
-
-/* the shape of a CertificationRequest (RFC 2986, section 4), and no more */
-
-static int
-enroll_scep_csr_spki(const unsigned char *data, size_t len,
-    enroll_tlv_t *spki)
-{
-    enroll_tlv_t         seq, info, t;
-    enroll_der_reader_t  r;
-
-    r = enroll_der_reader(data, len);
-
-    if (!enroll_der_get(&r, ENROLL_DER_SEQUENCE, &seq)) {
-        return 0;
-    }
-
-    r = enroll_der_inside(&seq);
-
-    if (!enroll_der_get(&r, ENROLL_DER_SEQUENCE, &info)
-        || !enroll_der_get(&r, ENROLL_DER_SEQUENCE, &t)
-        || !enroll_der_get(&r, ENROLL_DER_BITS, &t)
-        || !enroll_der_end(&r))
-    {
-        return 0;
-    }
-
-    r = enroll_der_inside(&info);
-
-    return enroll_der_get(&r, ENROLL_DER_INTEGER, &t)
-           && enroll_der_get(&r, ENROLL_DER_SEQUENCE, &t)
-           && enroll_der_get(&r, ENROLL_DER_SEQUENCE, spki);
-}
-
-
-static int
-enroll_scep_csr_verifies(const unsigned char *data, size_t len)
-{
-    int                   ok;
-    X509_REQ             *req;
-    EVP_PKEY             *pkey;
-    const unsigned char  *p;
-
-    p = data;
-
-    req = d2i_X509_REQ(NULL, &p, (long) len);
-    if (req == NULL) {
-        return 0;
-    }
-
-    pkey = X509_REQ_get0_pubkey(req);
-    ok = pkey && X509_REQ_verify(req, pkey) == 1;
-
-    X509_REQ_free(req);
-
-    return ok;
 }
 
 

@@ -79,7 +79,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     pkey = enroll_key_build(&csr->key, csr->spki_bits, csr->spki_bits_len);
 
-    rc = enroll_csr_verify(csr);
+    rc = enroll_csr_verify(csr, 0);
 
     if (rc == ENROLL_OK && pkey == NULL) {
         abort();

@@ -9,7 +9,6 @@
 //
 //     url, ra (who decrypts), sig (who signs answers), key, cert (files in
 //     PEM), type (19), transaction, subject, dns, challenge, digest (SHA256),
-//     csr_digest (the same),
 //     cipher (AES128_CBC), oaep (a digest; without: PKCS #1 v1.5), ber (any),
 //     issuer (the CA's certificate, for a CertPoll), out (a file)
 //
@@ -222,8 +221,7 @@ public class ScepClient {
                            g.generate());
         }
 
-        String digest = o.getOrDefault("csr_digest",
-                                       o.getOrDefault("digest", "SHA256"));
+        String digest = o.getOrDefault("digest", "SHA256");
 
         return b.build(new JcaContentSignerBuilder(signatureAlgorithm(digest))
                        .build(key)).getEncoded();

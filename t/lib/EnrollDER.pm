@@ -233,13 +233,17 @@ sub spki {
 }
 
 # the AlgorithmIdentifier of the usual signature for a key
+# of a signature with SHA-256, or another digest
 sub sigalg {
-    my ($key) = @_;
+    my ($key, $digest) = @_;
     my $type = content((kids(content(spki($key))))[0]{whole});
+    my ($rsa, $ec) = @{{ md5 => [4], sha1 => [5, '1'], sha224 => [14, '3.1'],
+        sha256 => [11, '3.2'], sha384 => [12, '3.3'], sha512 => [13, '3.4'] }
+        ->{$digest // 'sha256'}};
 
-    return seq(oid('1.2.840.10045.4.3.2'))
+    return seq(oid("1.2.840.10045.4.$ec"))
         if index($type, oid('1.2.840.10045.2.1')) == 0;
-    return seq(oid('1.2.840.113549.1.1.11'), null())
+    return seq(oid("1.2.840.113549.1.1.$rsa"), null())
         if index($type, oid('1.2.840.113549.1.1.1')) == 0;
     return seq($type);                          # EdDSA
 }
@@ -270,7 +274,7 @@ sub forge_csr {
         $o{spki} // spki($o{key}),
         $o{attrs} // ctx(0, @{$o{attributes} || []}));
 
-    return seq($info, $o{sigalg} // sigalg($o{key}),
+    return seq($info, $o{sigalg} // sigalg($o{key}, $o{digest}),
                $o{signature} // bits(sign($o{key}, $info, $o{digest})));
 }
 

@@ -106,7 +106,7 @@ sub random_octets {
 
 # A PKCSReq or, with type => 17, a RenewalReq.  Of the request: challenge
 # (text, or a reference to the value's DER), subject, san (its names), csr_key,
-# attributes, csr (octets).  The rest is message's.
+# csr_digest (the message's), attributes, csr (octets).  The rest is message's.
 sub request {
     my ($self, $client, %o) = @_;
     my @attributes = @{delete $o{attributes} || []};
@@ -120,6 +120,7 @@ sub request {
     my $csr = delete $o{csr} // forge_csr(
         key => delete $o{csr_key} // $client->{key},
         subject => delete $o{subject} // name(CN => $client->{name}),
+        digest => delete $o{csr_digest} // $o{digest},
         attributes => \@attributes, %{delete $o{forge} || {}});
 
     return $self->message($client, type => 19, data => $csr, %o);

@@ -293,7 +293,7 @@ verify(der_t der)
     rc = parse(&csr, der);
 
     if (rc == ENROLL_OK) {
-        rc = enroll_csr_verify(csr);
+        rc = enroll_csr_verify(csr, 0);
         assert_int_equal(ERR_peek_error(), 0);
     }
 
@@ -366,7 +366,7 @@ requests_of_other_tools_are_read(void **state)
                                             strlen(rows[i].csr)), ENROLL_OK);
 
         assert_int_equal(parse(&csr, (der_t) { der, len }), ENROLL_OK);
-        assert_int_equal(enroll_csr_verify(csr), ENROLL_OK);
+        assert_int_equal(enroll_csr_verify(csr, 0), ENROLL_OK);
 
         enroll_key_text(&csr->key, text);
         assert_string_equal(text, rows[i].key);
@@ -1014,7 +1014,7 @@ challenges_are_read(void **state)
 
             /* the value is wiped from where it came, but not from there */
 
-            assert_int_equal(enroll_csr_verify(csr), ENROLL_OK);
+            assert_int_equal(enroll_csr_verify(csr, 0), ENROLL_OK);
 
             enroll_csr_free(csr);
         }
@@ -1544,7 +1544,7 @@ damaged_requests_do_no_harm(void **state)
 
                 rc = enroll_csr_parse(&csr, p, der.len);
 
-                if (rc == ENROLL_OK && enroll_csr_verify(csr) == ENROLL_OK) {
+                if (rc == ENROLL_OK && enroll_csr_verify(csr, 0) == ENROLL_OK) {
                     taken++;
                 }
 
@@ -1656,7 +1656,7 @@ verify_many(void *data)
     enroll_csr_t  *csr = data;
 
     for (i = 0; i < 20; i++) {
-        if (enroll_csr_verify(csr) != ENROLL_OK) {
+        if (enroll_csr_verify(csr, 0) != ENROLL_OK) {
             return data;
         }
     }

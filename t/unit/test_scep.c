@@ -37,7 +37,7 @@ request(void **state)
         assert_int_equal(m->signer_key.bits, 2048);
         assert_memory_equal(m->signer_digest, m->csr->key_digest, 32);
         assert_string_equal(m->csr->challenge.data, "secret");
-        assert_int_equal(enroll_csr_verify(m->csr), ENROLL_OK);
+        assert_int_equal(enroll_csr_verify(m->csr, 0), ENROLL_OK);
         assert_ptr_equal(m->mirror.digest, EVP_sha256());
         assert_ptr_equal(m->mirror.cipher, EVP_aes_128_cbc());
         assert_null(m->mirror.oaep);
