@@ -6,7 +6,7 @@
 
 /*
  * The API: challenges are minted, listed, deleted, requests that wait for
- * approval are listed and decided.  It goes the way of any request, with a
+ * approval are listed and decided, the audit is read.  It goes the way of any request, with a
  * question of its own to the store and nothing to sign.
  */
 
@@ -64,6 +64,9 @@ static const struct {
 
     { ngx_string("request_decide"), ngx_string("requests/"),
       NGX_HTTP_POST, NGX_HTTP_ENROLL_API_DECIDE, 1 },
+
+    { ngx_string("audit_list"), ngx_string("audit"),
+      NGX_HTTP_GET|NGX_HTTP_HEAD, NGX_HTTP_ENROLL_API_AUDIT, 0 },
 
     { ngx_null_string, ngx_null_string, 0, 0, 0 }
 };
@@ -272,6 +275,10 @@ ngx_http_enroll_api_ask(ngx_http_enroll_request_t *er)
         return ngx_enroll_store_pending_list(redis, ca,
                                              ngx_http_enroll_api_answered,
                                              er);
+
+    case NGX_HTTP_ENROLL_API_AUDIT:
+        return ngx_enroll_store_audit_list(redis, ca, &api->since, api->limit,
+                                           ngx_http_enroll_api_answered, er);
 
     default: /* NGX_HTTP_ENROLL_API_DECIDE */
 

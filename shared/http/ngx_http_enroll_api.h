@@ -19,6 +19,7 @@
 
 #define NGX_HTTP_ENROLL_API_SECRET    16              /* octets, random */
 #define NGX_HTTP_ENROLL_API_LIFETIME  (30 * 24 * 3600)   /* s, at most */
+#define NGX_HTTP_ENROLL_API_LIMIT     1000            /* entries, at most */
 
 
 typedef enum {
@@ -43,6 +44,7 @@ typedef enum {
     NGX_HTTP_ENROLL_API_DELETE,
     NGX_HTTP_ENROLL_API_REQUESTS,
     NGX_HTTP_ENROLL_API_DECIDE,
+    NGX_HTTP_ENROLL_API_AUDIT,
     NGX_HTTP_ENROLL_API_NDES
 } ngx_http_enroll_api_operation_e;
 
@@ -67,6 +69,8 @@ typedef struct {
     ngx_str_t                         id;        /* of what it is about */
     ngx_enroll_store_mint_t           mint;
     ngx_uint_t                        approve;
+    ngx_str_t                         since;     /* of the audit */
+    ngx_uint_t                        limit;
     const char                       *bad;       /* a member's name, or NULL */
 
     /* the challenge, in hex, until the answer is out */
@@ -104,11 +108,14 @@ ngx_int_t ngx_http_enroll_api_handler(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_enroll_api_minted(ngx_http_enroll_request_t *er,
     int64_t expires);
-ngx_int_t ngx_http_enroll_api_list(ngx_http_enroll_request_t *er,
-    ngx_enroll_store_reply_t *reply);
 ngx_int_t ngx_http_enroll_api_done(ngx_http_enroll_request_t *er);
 ngx_int_t ngx_http_enroll_api_answer(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er);
+
+/* ngx_http_enroll_api_list.c: lists, into api->body */
+
+ngx_int_t ngx_http_enroll_api_list(ngx_http_enroll_request_t *er,
+    ngx_enroll_store_reply_t *reply);
 
 
 #endif /* _NGX_HTTP_ENROLL_API_H_INCLUDED_ */

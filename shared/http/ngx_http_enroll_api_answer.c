@@ -30,21 +30,6 @@ static ngx_int_t ngx_http_enroll_api_headers(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er);
 
 
-/* in the order of ngx_enroll_store_challenge_e and ..._pending_e */
-
-static const char  *ngx_http_enroll_api_challenge[] = {
-    "id", "label", "by", "subject", "san", "key_digest", "profile", "address",
-    "uses", "created", "expires"
-};
-
-static const char  *ngx_http_enroll_api_request[] = {
-    "id", "subject", "san", "key", "key_digest", "requester", "protocol",
-    "operation", "location", "profile", "address", "created", "expires"
-};
-
-
-/* NGX_DECLINED below: the store has what cannot be */
-
 ngx_int_t
 ngx_http_enroll_api_minted(ngx_http_enroll_request_t *er, int64_t expires)
 {
@@ -171,104 +156,6 @@ ngx_http_enroll_api_page(ngx_http_enroll_request_t *er,
     api->body.len = p - api->body.data;
 
     ngx_explicit_memzero(page, last - page);
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_enroll_api_list(ngx_http_enroll_request_t *er,
-    ngx_enroll_store_reply_t *reply)
-{
-    ngx_http_enroll_api_t *api = er->message;
-
-    u_char       *p, *start;
-    size_t        size;
-    int64_t       number;
-    ngx_int_t     rc;
-    ngx_str_t     list, fields[NGX_ENROLL_PENDING_FIELDS];
-    ngx_uint_t    i, n, entries, numbers;
-    const char  **names;
-
-    if (api->operation == NGX_HTTP_ENROLL_API_CHALLENGES) {
-        names = ngx_http_enroll_api_challenge;
-        n = NGX_ENROLL_CHALLENGE_FIELDS;
-        numbers = NGX_ENROLL_CHALLENGE_USES;
-
-    } else {
-        names = ngx_http_enroll_api_request;
-        n = NGX_ENROLL_PENDING_FIELDS;
-        numbers = NGX_ENROLL_PENDING_CREATED;
-    }
-
-    list = reply->list;
-    entries = 0;
-
-    while ((rc = ngx_enroll_store_next(&list, fields, n)) == NGX_OK) {
-        entries++;
-    }
-
-    if (rc == NGX_ERROR) {
-        return NGX_DECLINED;
-    }
-
-    size = ENROLL_JSON_ROOM(reply->list.len) + 2 * NGX_HTTP_ENROLL_API_FIELD
-           + entries * n * (NGX_HTTP_ENROLL_API_FIELD
-                            + NGX_HTTP_ENROLL_API_TIME);
-
-    start = ngx_pnalloc(er->pool, size);
-    if (start == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_sprintf(start, "{\"total\":%ui,\"%s\":[", reply->total,
-                    api->operation == NGX_HTTP_ENROLL_API_CHALLENGES
-                    ? "challenges" : "requests");
-
-    list = reply->list;
-
-    while (ngx_enroll_store_next(&list, fields, n) == NGX_OK) {
-
-        *p++ = '{';
-
-        for (i = 0; i < n; i++) {
-
-            if (i < numbers) {
-
-                /* what it is not bound to, it does not say */
-
-                if (fields[i].len) {
-                    p = ngx_http_enroll_api_member(p, names[i], &fields[i]);
-                }
-
-                continue;
-            }
-
-            number = ngx_atoof(fields[i].data, fields[i].len);
-
-            if (number == NGX_ERROR) {
-                return NGX_DECLINED;
-            }
-
-            if (api->operation == NGX_HTTP_ENROLL_API_CHALLENGES
-                && i == NGX_ENROLL_CHALLENGE_USES)
-            {
-                p = ngx_sprintf(p, "\"%s\":%L,", names[i], number);
-
-            } else {
-                p = ngx_http_enroll_api_time(p, names[i], number);
-            }
-        }
-
-        p = ngx_sprintf(p - 1, "},");
-    }
-
-    if (entries) {
-        p--;
-    }
-
-    api->body.data = start;
-    api->body.len = ngx_sprintf(p, "]}\n") - start;
 
     return NGX_OK;
 }
@@ -462,6 +349,7 @@ ngx_http_enroll_api_headers(ngx_http_request_t *r,
             break;
 
         case NGX_HTTP_ENROLL_API_REQUESTS:
+        case NGX_HTTP_ENROLL_API_AUDIT:
             ngx_str_set(&value, "GET, HEAD");
             break;
 

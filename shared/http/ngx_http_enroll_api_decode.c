@@ -5,7 +5,7 @@
 
 
 /*
- * What the API is told: JSON of the body, ids of the path.
+ * What the API is told: JSON of the body, ids of the path, arguments.
  */
 
 
@@ -17,6 +17,9 @@ static enroll_outcome_e ngx_http_enroll_api_decode_mint(
     ngx_http_enroll_request_t *er, ngx_str_t *body);
 static enroll_outcome_e ngx_http_enroll_api_decode_decision(
     ngx_http_enroll_api_t *api, ngx_str_t *body);
+static enroll_outcome_e ngx_http_enroll_api_decode_audit(
+    ngx_http_enroll_request_t *er, ngx_http_enroll_api_t *api);
+static ngx_uint_t ngx_http_enroll_api_entry_id(ngx_str_t *id);
 
 
 enroll_outcome_e
@@ -46,6 +49,9 @@ ngx_http_enroll_api_decode(ngx_http_enroll_request_t *er, ngx_str_t *body)
     case NGX_HTTP_ENROLL_API_DECIDE:
         return body->len ? ngx_http_enroll_api_decode_decision(api, body)
                          : ENROLL_EMPTY_BODY;
+
+    case NGX_HTTP_ENROLL_API_AUDIT:
+        return ngx_http_enroll_api_decode_audit(er, api);
 
     default:
         return ENROLL_OK;
@@ -202,6 +208,82 @@ ngx_http_enroll_api_decode_decision(ngx_http_enroll_api_t *api,
     api->bad = members[0].name;
 
     return ENROLL_BAD_MEMBER;
+}
+
+
+/* "since=ID", "limit=NUMBER" */
+
+static enroll_outcome_e
+ngx_http_enroll_api_decode_audit(ngx_http_enroll_request_t *er,
+    ngx_http_enroll_api_t *api)
+{
+    ngx_int_t            n;
+    ngx_str_t            value;
+    ngx_http_request_t  *r;
+
+    r = er->request;
+
+    api->limit = NGX_ENROLL_STORE_LIST;
+
+    if (ngx_http_arg(r, (u_char *) "limit", sizeof("limit") - 1, &value)
+        == NGX_OK)
+    {
+        n = ngx_atoi(value.data, value.len);
+
+        if (n < 1 || n > NGX_HTTP_ENROLL_API_LIMIT) {
+            api->bad = "limit";
+            return ENROLL_BAD_ARGUMENT;
+        }
+
+        api->limit = n;
+    }
+
+    if (ngx_http_arg(r, (u_char *) "since", sizeof("since") - 1, &value)
+        == NGX_OK
+        && !(value.len == 1 && value.data[0] == '-'))
+    {
+        if (!ngx_http_enroll_api_entry_id(&value)) {
+            api->bad = "since";
+            return ENROLL_BAD_ARGUMENT;
+        }
+
+        api->since.len = value.len;
+        api->since.data = ngx_pstrdup(er->pool, &value);
+
+        if (api->since.data == NULL) {
+            return ENROLL_INTERNAL;
+        }
+    }
+
+    return ENROLL_OK;
+}
+
+
+/* "ms" or "ms-n", of no more digits than 64 bits have room for */
+
+static ngx_uint_t
+ngx_http_enroll_api_entry_id(ngx_str_t *id)
+{
+    size_t      i, digits;
+    ngx_uint_t  dash;
+
+    digits = 0;
+    dash = 0;
+
+    for (i = 0; i < id->len; i++) {
+
+        if (id->data[i] == '-' && digits && !dash) {
+            dash = 1;
+            digits = 0;
+            continue;
+        }
+
+        if (id->data[i] < '0' || id->data[i] > '9' || ++digits > 18) {
+            return 0;
+        }
+    }
+
+    return digits > 0;
 }
 
 

@@ -283,6 +283,9 @@ typedef enum {
       "bad_member",                                                           \
       "A member of the JSON object is unknown, repeated, missing or has a "   \
       "value that is not accepted.")                                          \
+    X(BAD_ARGUMENT,  REFUSED, 400, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,       \
+      "bad_argument",                                                         \
+      "An argument of the query has a value that is not accepted.")           \
     X(NO_ENTRY,      REFUSED, 404, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,       \
       "no_such_entry", "There is no such challenge or request, any more.")    \
     X(DECIDED_OTHERWISE, REFUSED, 409, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,   \

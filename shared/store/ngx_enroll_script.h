@@ -146,6 +146,7 @@ extern ngx_enroll_script_t  ngx_enroll_script_delete;
 extern ngx_enroll_script_t  ngx_enroll_script_pending;
 extern ngx_enroll_script_t  ngx_enroll_script_decide;
 extern ngx_enroll_script_t  ngx_enroll_script_refused;
+extern ngx_enroll_script_t  ngx_enroll_script_audit;
 
 
 #endif /* _NGX_ENROLL_SCRIPT_H_INCLUDED_ */

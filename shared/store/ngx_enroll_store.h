@@ -384,6 +384,16 @@ ngx_int_t ngx_enroll_store_refused(ngx_enroll_redis_t *redis, ngx_str_t *ca,
     void *data);
 
 /*
+ * audit_list: LISTED, the oldest first: limit entries at most, fewer where they
+ * are long.  since: an entry's id, those behind it; ms since the epoch, those
+ * from then on; empty, all.
+ */
+
+ngx_int_t ngx_enroll_store_audit_list(ngx_enroll_redis_t *redis, ngx_str_t *ca,
+    ngx_str_t *since, ngx_uint_t limit, ngx_enroll_store_handler_pt handler,
+    void *data);
+
+/*
  * The next entry of reply->list, which shrinks: n fields; NGX_DONE at its
  * end, NGX_ERROR where it is no list of such entries.
  */

@@ -111,3 +111,49 @@ ngx_enroll_store_refused(ngx_enroll_redis_t *redis, ngx_str_t *ca,
     return ngx_enroll_store_send(args, redis, &ngx_enroll_script_refused,
                                  handler, data);
 }
+
+
+ngx_int_t
+ngx_enroll_store_audit_list(ngx_enroll_redis_t *redis, ngx_str_t *ca,
+    ngx_str_t *since, ngx_uint_t limit, ngx_enroll_store_handler_pt handler,
+    void *data)
+{
+    ngx_str_t                 start, none = ngx_null_string;
+    ngx_uint_t                i;
+    ngx_enroll_store_args_t  *args;
+
+    args = ngx_enroll_store_args(redis, ca);
+    if (args == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_enroll_store_key(args, "", &none);
+
+    if (since->len == 0) {
+        ngx_enroll_store_word(args, "-");
+
+    } else if (ngx_strlchr(since->data, since->data + since->len, '-')) {
+
+        start.data = ngx_pnalloc(args->pool, since->len + 1);
+
+        if (start.data) {
+            start.len = ngx_sprintf(start.data, "(%V", since) - start.data;
+            ngx_enroll_store_arg(args, &start);
+
+        } else {
+            args->failed = 1;
+        }
+
+    } else {
+        ngx_enroll_store_arg(args, since);
+    }
+
+    ngx_enroll_store_number(args, limit);
+
+    for (i = 0; i < NGX_ENROLL_AUDIT_FIELDS; i++) {
+        ngx_enroll_store_word(args, ngx_enroll_audit_fields[i]);
+    }
+
+    return ngx_enroll_store_send(args, redis, &ngx_enroll_script_audit,
+                                 handler, data);
+}
