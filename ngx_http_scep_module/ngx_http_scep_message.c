@@ -126,18 +126,25 @@ ngx_http_scep_message(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
 static ngx_int_t
 ngx_http_scep_address(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
 {
-    u_char     *p;
-    ngx_str_t  *address;
+    u_char            *p;
+    ngx_str_t          network;
+    ngx_connection_t  *c;
 
-    address = &r->connection->addr_text;
+    c = r->connection;
 
-    p = ngx_pnalloc(er->pool, sizeof("address ") - 1 + address->len);
+    if (ngx_http_enroll_address(er->pool, c->sockaddr, c->socklen, 1, &network)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    p = ngx_pnalloc(er->pool, sizeof("address ") - 1 + network.len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     er->fail_keys[0].data = p;
-    er->fail_keys[0].len = ngx_sprintf(p, "address %V", address) - p;
+    er->fail_keys[0].len = ngx_sprintf(p, "address %V", &network) - p;
     er->fail_n = 1;
     er->fail_count = 1;
 

@@ -2,7 +2,8 @@
 
 # Copyright (C) The nginx-enroll authors
 
-# What fails is counted by the signer's key and by the address, and bounded.
+# What fails is counted by the signer's key and by the address (of IPv6, its
+# /64), and bounded, also where much is tried at once.
 
 use strict;
 use warnings;
@@ -82,6 +83,18 @@ $s->issued(asked($b, 'secret', 21), 'whose certificate it is');
 $s->failed(asked($a, 'secret', 22, flip => 1), 2, 'too_many_failures',
     "a copy of a limited one's");
 
+# IPv6: an address is its /64, and IPv4 in IPv6 is IPv4
+
+@keys = map { $s->client("six$_", kind => 'ec:P-256') } 1 .. 3;
+$s->failed(asked($keys[$_], 'wrong', "2001:db8:1:2:$_\::1"), 2,
+    'challenge_unknown', "failure $_ of a /64") for 0 .. 2;
+$s->failed(asked($b, 'secret', '2001:db8:1:2:ffff::9'), 2,
+    'too_many_failures', 'too many of the /64');
+$s->issued(asked($b, 'secret', '2001:db8:1:3::1'), 'another /64');
+$s->failed(asked($b, 'secret', '::ffff:192.0.2.9'), 2, 'too_many_failures',
+    'too many of an IPv4 address, written as one of IPv6');
+$s->issued(asked($b, 'secret', '::ffff:192.0.2.10'), 'another one');
+
 # for a time
 
 my @soon = (path => '/soon');
@@ -91,6 +104,24 @@ select undef, undef, undef, 2.2;
 $s->issued(asked($a, 'secret', 32, @soon), 'the key again, after a time');
 $s->issued(asked($b, 'secret', 31, @soon), 'the address again');
 
+# At once, of one address: no more fail than the limit says, and what does not
+# fail waits for its turn, and is served.
+
+my @many = map { $s->client("many$_", kind => 'ec:P-256') } 1 .. 12;
+my %got = at_once('wrong', 40, @many);
+is_deeply(\%got, { 'FAILURE 2 challenge_unknown' => 3,
+                   'FAILURE 2 too_many_failures' => 9 },
+    'twelve wrong ones at once: three fail');
+%got = at_once('secret', 41, @many);
+is_deeply(\%got, { SUCCESS => 12 }, 'twelve good ones at once');
+ok(wait_for(sub { !$t->keys('*:tries') }), 'no try is left');
+
+# A failure before: two at a time
+
+$s->failed(asked($b, 'wrong', 42), 2, 'challenge_unknown', 'a failure');
+%got = at_once('secret', 42, @many);
+is_deeply(\%got, { SUCCESS => 12 }, 'twelve good ones after it');
+
 # what is not taken apart has no signer, and counts for nobody else
 
 $s->send('x') for 1 .. 5;
@@ -98,8 +129,8 @@ $s->issued(asked($b, 'secret', 11), 'after noise');
 
 # off
 
-$s->failed(asked($a, 'wrong', 1, path => '/off'), 2, 'challenge_unknown', 'off: wrong')
-    for 1 .. 6;
+$s->failed(asked($a, 'wrong', 1, path => '/off'), 2, 'challenge_unknown',
+    'off: wrong') for 1 .. 6;
 $s->issued(asked($a, 'secret', 1, path => '/off'), 'off: never too many');
 
 is(scalar(grep { $t->redis('TTL', $_) < 0 } $t->keys('*fail*')), 0,
@@ -110,11 +141,28 @@ $t->done;
 
 sub asked {
     my ($c, $challenge, $host, %o) = @_;
-    my $path = delete $o{path} // '/scep';
+    my $path = delete $o{path};
     my $m = $s->request($c, challenge => $challenge, %o);
-    my $r = $s->response($s->start($m, raw =>
+    return ($s->response(start($m, $host, $path)), $m);
+}
+
+# the host's last number, or the whole address
+sub start {
+    my ($m, $host, $path) = @_;
+    $path //= '/scep';
+    $host = "192.0.2.$host" if $host !~ /:/;
+    return $s->start($m, raw =>
         "POST $path HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-        . "X-Client: 192.0.2.$host\r\nContent-Length: "
-        . length($m->{der}) . "\r\n\r\n$m->{der}"));
-    return ($r, $m);
+        . "X-Client: $host\r\nContent-Length: "
+        . length($m->{der}) . "\r\n\r\n$m->{der}");
+}
+
+sub at_once {
+    my ($challenge, $host, @c) = @_;
+    my @m = map { $s->request($_, challenge => $challenge) } @c;
+    my @conns = map { start($_, $host) } @m;
+    my %got;
+    $got{($s->summary($s->response($conns[$_]), $m[$_],
+                      password => $challenge))[0]}++ for 0 .. $#m;
+    return %got;
 }

@@ -111,6 +111,8 @@ $challenge = mint(key_digest => $hex);
 refuses($other, { challenge => $challenge }, 'challenge_bound',
     'bound to the key: another');
 enrols($c, { challenge => $challenge }, 'bound to the key');
+$challenge = mint(address => '::ffff:127.0.0.1');
+enrols($c, { challenge => $challenge }, 'bound to IPv4, written as IPv6');
 $challenge = mint(address => '192.0.2.1');
 refuses($c, { challenge => $challenge }, 'challenge_bound',
     'bound to another address');

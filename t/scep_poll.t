@@ -37,6 +37,12 @@ $t->conf(<<'CONF');
         location /scep { scep devices; }
         location /other { scep devices; }
         location /few { scep devices; enroll_pending max=2; }
+        location /apart {
+            scep devices;
+            enroll_pending per_address=1;
+            set_real_ip_from 127.0.0.1;
+            real_ip_header X-Client;
+        }
         location /brief { scep devices; enroll_pending lifetime=1s; }
         location /open { scep devices; scep_challenge off; }
         location /once { scep devices; scep_challenge one-time; }
@@ -163,6 +169,26 @@ is_deeply(\@got, ['PENDING', 'PENDING', 'FAILURE 2 too_many_pending'],
     'two may wait');
 decide($_->{id}, 'deny') for waiting();
 $s->waits($s->send($m[2], path => '/few'), $m[2], 'and another after them');
+decide($_->{id}, 'deny') for waiting();
+
+# from one address: of IPv6 its /64, and IPv4 in IPv6 is IPv4
+
+for (['192.0.2.1', 'PENDING'], ['::ffff:192.0.2.1', 'FAILURE'],
+     ['192.0.2.2', 'PENDING'], ['2001:db8::1', 'PENDING'],
+     ['2001:db8:0:0:ffff::2', 'FAILURE'], ['2001:db8:0:1::2', 'PENDING'])
+{
+    my ($address, $want) = @$_;
+    my $m = $s->request($c, %o);
+    my $r = $s->response($s->start($m, raw =>
+        "POST /apart HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        . "X-Client: $address\r\nContent-Length: " . length($m->{der})
+        . "\r\n\r\n$m->{der}"));
+    is(($s->summary($r, $m))[0], $want eq 'PENDING' ? $want
+        : 'FAILURE 2 too_many_pending', "one from an address: $address");
+}
+is(join(' ', sort map { $_->{address} } waiting()),
+    '192.0.2.1 192.0.2.2 2001:db8:0:1::2 2001:db8::1',
+    'the list has the addresses whole');
 decide($_->{id}, 'deny') for waiting();
 
 $m = $s->request($c, %o);

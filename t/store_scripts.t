@@ -232,13 +232,27 @@ like(evalr('lookup', [$p . 'cert:40', $p . 'revoked'], 40), qr/revoked$/,
     'revoked');
 is(poll('p1'), 'unknown', 'a revoked one is not given out');
 is(evalr('lookup', [$p . 'cert:f', $p . 'revoked'], 'f'), 'unknown', 'none');
-is(evalr('failures', ['{f}1', '{f}2'], 60000, 2, 0), 'below', 'no failures');
-is(evalr('failures', ['{f}1', '{f}2'], 60000, 2, 1), 'below', 'one');
-is(evalr('failures', ['{f}1'], 60000, 2, 1), 'limited', 'two');
-is(evalr('failures', ['{f}2', '{f}1'], 60000, 2, 0), 'limited', 'a look');
-is(evalr('failures', ['{f}3'], 100, 1, 1), 'limited', 'a short window');
-ok(wait_for(sub { evalr('failures', ['{f}3'], 100, 1, 0) eq 'below' }),
-    'it ends');
+
+my @both = ('{f}1', '{f}2');
+is(failures('try', \@both, 't1'), 'below', 'no failures');
+is(failures('try', ['{f}1'], 't2'), 'below', 'two tries');
+is(failures('try', ['{f}2', '{f}1'], 't3'), 'wait', 'a third waits');
+is(redis('ZCARD', '{f}2:tries'), 1, 'and reserves nothing');
+failures('over', ['{f}1'], 't2');
+is(failures('try', \@both, 't3'), 'below', 'until one is over');
+failures('failed', \@both, 't1');
+is(failures('try', \@both, 't4'), 'wait', 'one has failed, one is tried');
+failures('failed', \@both, 't3');
+is(failures('try', ['{f}3', '{f}1'], 't4'), 'limited', 'two have failed');
+evalr('failures', \@both, 'over', 300, 2, 't5', 300, 1);
+is(redis('MGET', @both), "3\n2", 'a failure of the first key alone');
+is(redis('EXISTS', '{f}3:tries'), 0, 'nothing is reserved');
+ok(wait_for(sub { failures('try', ['{f}1'], 't4') eq 'below' }),
+    'the window ends');
+failures('try', ['{f}4'], $_) for 't5', 't6';
+is(failures('try', ['{f}4'], 't7'), 'wait', 'two that get lost');
+ok(wait_for(sub { failures('try', ['{f}4'], 't7') eq 'below' }),
+    'their time ends');
 
 # the audit: each change leaves one entry
 
@@ -300,7 +314,7 @@ redis('DEL', "${p}audit");
 
 # every key of a request ends
 
-is(join(' ', grep { redis('PTTL', $_) < 0 && !/(?:counters|revoked|pending|:challenges|idx:challenge|idx:expiry|:audit)$/ }
+is(join(' ', grep { redis('PTTL', $_) == -1 && !/(?:counters|revoked|pending|:challenges|idx:challenge|idx:expiry|:audit)$/ }
              $t->keys), '', 'replay keys end');
 
 # what is of another type
@@ -368,6 +382,12 @@ sub mint {
     my ($digest, $uses, %o) = @_;
     return (split /\n/, evalr('mint', [$p], substr($digest, 0, 16), $digest,
         delete $o{lifetime} || 60000, $uses, 1000, %o, audit()))[0];
+}
+
+sub failures {
+    my ($what, $keys, $id) = @_;
+    return evalr('failures', $keys, $what eq 'try' ? 'try' : 'over', 300, 2,
+                 $id, 300, $what eq 'failed' ? scalar @$keys : 0);
 }
 
 sub delete_ { evalr('delete', [$p], substr($_[0], 0, 16), audit()) }

@@ -274,6 +274,7 @@ struct ngx_http_enroll_request_s {
     ngx_msec_t                          failures_time;
     ngx_uint_t                          legacy;       /* digests in CSRs,
                                                          ENROLL_LEGACY_… */
+    unsigned                            tried:1;      /* and not over yet */
     unsigned                            unrecorded:1;
     unsigned                            linked:1;     /* PoP was linked */
 
@@ -444,8 +445,11 @@ void ngx_http_enroll_totals(ngx_http_enroll_ca_t *ca,
 /* steps from admit on */
 
 ngx_int_t ngx_http_enroll_limit(ngx_http_enroll_request_t *er);
-void ngx_http_enroll_failed(ngx_http_enroll_request_t *er);
+void ngx_http_enroll_tried(ngx_http_enroll_request_t *er, ngx_uint_t failed);
 ngx_int_t ngx_http_enroll_requester(ngx_http_enroll_request_t *er);
+ngx_int_t ngx_http_enroll_lease(ngx_http_enroll_request_t *er);
+ngx_msec_t ngx_http_enroll_lease_time(ngx_http_enroll_request_t *er);
+ngx_int_t ngx_http_enroll_again(ngx_http_enroll_request_t *er);
 ngx_int_t ngx_http_enroll_admit(ngx_http_enroll_request_t *er);
 ngx_int_t ngx_http_enroll_reopen(ngx_http_enroll_request_t *er);
 ngx_int_t ngx_http_enroll_approved(ngx_http_enroll_request_t *er);
@@ -468,6 +472,14 @@ ngx_int_t ngx_http_enroll_identify(ngx_http_enroll_request_t *er);
 void ngx_http_enroll_audit(ngx_http_enroll_request_t *er,
     ngx_enroll_store_audit_t *audit);
 void ngx_http_enroll_audit_refused(ngx_http_enroll_request_t *er);
+
+/*
+ * The text of an address, where IPv4 in IPv6 is IPv4; with network, that by
+ * which it is counted: whoever has one IPv6 address has a /64 of them
+ */
+
+ngx_int_t ngx_http_enroll_address(ngx_pool_t *pool, struct sockaddr *sockaddr,
+    socklen_t socklen, ngx_uint_t network, ngx_str_t *text);
 
 /* subject and SAN as the profile has them */
 

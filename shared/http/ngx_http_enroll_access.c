@@ -159,3 +159,60 @@ ngx_http_enroll_is(ngx_http_enroll_request_t *er, X509 *x)
 
     return NGX_OK;
 }
+
+
+ngx_int_t
+ngx_http_enroll_address(ngx_pool_t *pool, struct sockaddr *sockaddr,
+    socklen_t socklen, ngx_uint_t network, ngx_str_t *text)
+{
+    u_char               *p;
+    const char           *suffix;
+#if (NGX_HAVE_INET6)
+    u_char               *a;
+    struct sockaddr_in    sin;
+    struct sockaddr_in6   sin6;
+#endif
+
+    suffix = "";
+
+    p = ngx_pnalloc(pool, NGX_SOCKADDR_STRLEN + sizeof("/64") - 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+#if (NGX_HAVE_INET6)
+
+    if (sockaddr->sa_family == AF_INET6) {
+
+        ngx_memcpy(&sin6, sockaddr, sizeof(struct sockaddr_in6));
+        a = sin6.sin6_addr.s6_addr;
+
+        if (IN6_IS_ADDR_V4MAPPED(&sin6.sin6_addr)) {
+
+            ngx_memzero(&sin, sizeof(struct sockaddr_in));
+            sin.sin_family = AF_INET;
+            ngx_memcpy(&sin.sin_addr, a + 12, 4);
+
+            sockaddr = (struct sockaddr *) &sin;
+            socklen = sizeof(struct sockaddr_in);
+
+        } else if (network) {
+
+            ngx_memzero(a + 8, 8);
+            suffix = "/64";
+
+            sockaddr = (struct sockaddr *) &sin6;
+        }
+    }
+
+#endif
+
+    text->data = p;
+
+    p += ngx_sock_ntop(sockaddr, socklen, p, NGX_SOCKADDR_STRLEN, 0);
+    p = ngx_sprintf(p, "%s", suffix);
+
+    text->len = p - text->data;
+
+    return NGX_OK;
+}

@@ -20,8 +20,6 @@
 
 static ngx_int_t ngx_http_enroll_ask_admit(ngx_http_enroll_request_t *er);
 static ngx_int_t ngx_http_enroll_ask_poll(ngx_http_enroll_request_t *er);
-static ngx_msec_t ngx_http_enroll_lease_time(ngx_http_enroll_request_t *er);
-static ngx_int_t ngx_http_enroll_lease(ngx_http_enroll_request_t *er);
 static ngx_int_t ngx_http_enroll_transaction(ngx_http_enroll_request_t *er);
 static int ngx_http_enroll_digest_add(EVP_MD_CTX *md, const void *data,
     size_t len);
@@ -46,10 +44,6 @@ ngx_int_t
 ngx_http_enroll_admit(ngx_http_enroll_request_t *er)
 {
     ngx_int_t  rc;
-
-    er->retry.handler = ngx_http_enroll_retry;
-    er->retry.data = er;
-    er->retry.log = ngx_cycle->log;
 
     switch (er->intent) {
 
@@ -86,11 +80,13 @@ static ngx_int_t
 ngx_http_enroll_ask_admit(ngx_http_enroll_request_t *er)
 {
     char                          text[ENROLL_KEY_TEXT];
+    ngx_connection_t             *c;
     ngx_enroll_store_admit_t      admit;
     ngx_enroll_store_audit_t      audit;
     ngx_http_enroll_loc_conf_t   *elcf;
     ngx_enroll_store_approval_t   approval;
 
+    c = er->request->connection;
     elcf = er->elcf;
 
     if (er->id.len == 0 && ngx_http_enroll_transaction(er) != NGX_OK) {
@@ -140,6 +136,13 @@ ngx_http_enroll_ask_admit(ngx_http_enroll_request_t *er)
         approval.per_location = elcf->pending_max;
         approval.per_address = elcf->pending_per_address;
 
+        if (ngx_http_enroll_address(er->pool, c->sockaddr, c->socklen, 1,
+                                    &approval.network)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
         admit.approval = &approval;
     }
 
@@ -183,7 +186,7 @@ ngx_http_enroll_ask_poll(ngx_http_enroll_request_t *er)
 {
     ngx_enroll_store_poll_t  poll;
 
-    if (er->lease.len == 0 && ngx_http_enroll_lease(er) != NGX_OK) {
+    if (ngx_http_enroll_lease(er) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -200,17 +203,21 @@ ngx_http_enroll_ask_poll(ngx_http_enroll_request_t *er)
 
 /* no request of the lease's holder lives longer than this */
 
-static ngx_msec_t
+ngx_msec_t
 ngx_http_enroll_lease_time(ngx_http_enroll_request_t *er)
 {
     return er->elcf->timeout + 2 * ngx_enroll_redis_timeout(er->emcf->redis);
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_enroll_lease(ngx_http_enroll_request_t *er)
 {
     u_char  random[NGX_ENROLL_LEASE_LEN / 2];
+
+    if (er->lease.len) {
+        return NGX_OK;
+    }
 
     if (RAND_bytes(random, sizeof(random)) != 1) {
         return NGX_ERROR;
@@ -329,16 +336,12 @@ ngx_http_enroll_admitted(void *data, ngx_enroll_store_reply_t *reply)
 
         /* another request of the same transaction is in work, anywhere */
 
-        if (er->request == NULL) {
-            er->result = ENROLL_CLIENT_GONE;
-            break;
+        if (ngx_http_enroll_again(er) == NGX_OK) {
+            return;
         }
 
-        er->wait = er->wait ? ngx_min(er->wait * 2, NGX_HTTP_ENROLL_WAIT_MAX)
-                            : NGX_HTTP_ENROLL_WAIT_MIN;
-
-        ngx_add_timer(&er->retry, er->wait);
-        return;
+        er->result = ENROLL_CLIENT_GONE;
+        break;
 
     case NGX_ENROLL_STORE_DONE:
         er->result = ngx_http_enroll_repeat(er, reply);
@@ -559,12 +562,32 @@ ngx_http_enroll_approved(ngx_http_enroll_request_t *er)
 }
 
 
+/* the step that waits for the store will be run again, after a while */
+
+ngx_int_t
+ngx_http_enroll_again(ngx_http_enroll_request_t *er)
+{
+    if (er->request == NULL) {
+        return NGX_DECLINED;
+    }
+
+    er->wait = er->wait ? ngx_min(er->wait * 2, NGX_HTTP_ENROLL_WAIT_MAX)
+                        : NGX_HTTP_ENROLL_WAIT_MIN;
+
+    er->retry.handler = ngx_http_enroll_retry;
+    er->retry.data = er;
+    er->retry.log = ngx_cycle->log;
+
+    ngx_add_timer(&er->retry, er->wait);
+
+    return NGX_OK;
+}
+
+
 static void
 ngx_http_enroll_retry(ngx_event_t *ev)
 {
     ngx_http_enroll_request_t *er = ev->data;
-
-    /* back to admit */
 
     er->step--;
 

@@ -64,7 +64,6 @@ ngx_http_enroll_api_decode_mint(ngx_http_enroll_request_t *er, ngx_str_t *body)
 {
     ngx_http_enroll_api_t *api = er->message;
 
-    u_char                    text[NGX_SOCKADDR_STRLEN];
     ngx_str_t                *s;
     ngx_addr_t                addr;
     ngx_uint_t                i;
@@ -141,16 +140,11 @@ ngx_http_enroll_api_decode_mint(ngx_http_enroll_request_t *er, ngx_str_t *body)
         if (ngx_parse_addr(er->pool, &addr, s->data, s->len) != NGX_OK) {
             api->bad = "address";
 
-        } else {
-            s->len = ngx_sock_ntop(addr.sockaddr, addr.socklen, text,
-                                   sizeof(text), 0);
-            s->data = ngx_pnalloc(er->pool, s->len);
-
-            if (s->data == NULL) {
-                return ENROLL_INTERNAL;
-            }
-
-            ngx_memcpy(s->data, text, s->len);
+        } else if (ngx_http_enroll_address(er->pool, addr.sockaddr,
+                                           addr.socklen, 0, s)
+                   != NGX_OK)
+        {
+            return ENROLL_INTERNAL;
         }
     }
 

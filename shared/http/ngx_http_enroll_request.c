@@ -72,10 +72,10 @@ ngx_http_enroll_create(ngx_http_request_t *r,
 
     /* the connection may be gone when somebody wants to know */
 
-    er->address.len = r->connection->addr_text.len;
-    er->address.data = ngx_pstrdup(pool, &r->connection->addr_text);
-
-    if (er->address.data == NULL) {
+    if (ngx_http_enroll_address(pool, r->connection->sockaddr,
+                                r->connection->socklen, 0, &er->address)
+        != NGX_OK)
+    {
         ngx_destroy_pool(pool);
         return NULL;
     }
@@ -302,11 +302,8 @@ ngx_http_enroll_finish(ngx_http_enroll_request_t *er)
         ngx_http_enroll_release(er);
     }
 
-    if (er->fail_count && er->failures
-        && enroll_outcome(er->outcome)->class == ENROLL_CLASS_REFUSED)
-    {
-        ngx_http_enroll_failed(er);
-    }
+    ngx_http_enroll_tried(er, enroll_outcome(er->outcome)->class
+                              == ENROLL_CLASS_REFUSED);
 
     r = er->request;
 
@@ -468,6 +465,10 @@ ngx_http_enroll_unwait(ngx_http_enroll_request_t *er)
 static void
 ngx_http_enroll_destroy(ngx_http_enroll_request_t *er)
 {
+    if (er->tried) {
+        ngx_http_enroll_tried(er, 0);
+    }
+
     if (er->deadline.timer_set) {
         ngx_del_timer(&er->deadline);
     }

@@ -16,7 +16,7 @@
 static void ngx_http_enroll_limited(void *data,
     ngx_enroll_store_reply_t *reply);
 static ngx_int_t ngx_http_enroll_failures(ngx_http_enroll_request_t *er,
-    ngx_uint_t add, ngx_enroll_store_handler_pt handler, void *data);
+    ngx_uint_t over, ngx_enroll_store_handler_pt handler, void *data);
 static void ngx_http_enroll_requested(void *data,
     ngx_enroll_store_reply_t *reply);
 static void ngx_http_enroll_recorded(void *data,
@@ -34,6 +34,11 @@ ngx_http_enroll_limit(ngx_http_enroll_request_t *er)
 
     if (er->fail_n == 0 || er->failures == 0) {
         return NGX_OK;
+    }
+
+    if (ngx_http_enroll_lease(er) != NGX_OK) {
+        er->outcome = ENROLL_INTERNAL;
+        return NGX_DONE;
     }
 
     if (ngx_http_enroll_failures(er, 0, ngx_http_enroll_limited, er)
@@ -57,6 +62,20 @@ ngx_http_enroll_limited(void *data, ngx_enroll_store_reply_t *reply)
 
     case NGX_ENROLL_STORE_BELOW:
         er->result = ENROLL_OK;
+        er->tried = 1;
+        er->wait = 0;
+        break;
+
+    case NGX_ENROLL_STORE_WAIT:
+
+        /* for those under way: should they fail, it would be one too many */
+
+        if (ngx_http_enroll_again(er) == NGX_OK) {
+            return;
+        }
+
+        er->result = ENROLL_CLIENT_GONE;
+        er->fail_count = 0;
         break;
 
     case NGX_ENROLL_STORE_LIMITED:
@@ -76,17 +95,26 @@ ngx_http_enroll_limited(void *data, ngx_enroll_store_reply_t *reply)
 }
 
 
-/* nobody waits for the answer */
+/* the end of a try, or a failure before it; nobody waits for the answer */
 
 void
-ngx_http_enroll_failed(ngx_http_enroll_request_t *er)
+ngx_http_enroll_tried(ngx_http_enroll_request_t *er, ngx_uint_t failed)
 {
-    (void) ngx_http_enroll_failures(er, 1, ngx_http_enroll_released, NULL);
+    if (!failed) {
+        er->fail_count = 0;
+    }
+
+    if (er->failures && (er->tried || er->fail_count)) {
+        (void) ngx_http_enroll_failures(er, 1, ngx_http_enroll_released, NULL);
+    }
+
+    er->tried = 0;
+    er->fail_count = 0;
 }
 
 
 static ngx_int_t
-ngx_http_enroll_failures(ngx_http_enroll_request_t *er, ngx_uint_t add,
+ngx_http_enroll_failures(ngx_http_enroll_request_t *er, ngx_uint_t over,
     ngx_enroll_store_handler_pt handler, void *data)
 {
     ngx_uint_t                   i;
@@ -94,11 +122,14 @@ ngx_http_enroll_failures(ngx_http_enroll_request_t *er, ngx_uint_t add,
 
     ngx_memzero(&failures, sizeof(ngx_enroll_store_failures_t));
 
+    failures.over = over;
+    failures.failed = er->fail_count;
     failures.ca = er->ca->name;
     failures.window = er->failures_time;
     failures.limit = er->failures;
-    failures.add = add;
-    failures.nkeys = add ? er->fail_count : er->fail_n;
+    failures.id = er->lease;
+    failures.time = ngx_http_enroll_lease_time(er);
+    failures.nkeys = er->fail_n;
 
     for (i = 0; i < failures.nkeys; i++) {
         failures.keys[i] = er->fail_keys[i];

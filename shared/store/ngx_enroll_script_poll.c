@@ -110,32 +110,59 @@ ngx_enroll_script_t  ngx_enroll_script_lookup = {
 
 /*
  * keys:       the counters
- * arguments:  window, limit, whether to count
+ * arguments:  "try" or "over"; window, limit; the try's id, its time; over:
+ *             how many of the keys count a failure
+ *
+ * Tries under way count as if they failed, so that no more can fail than the
+ * limit says; where only they stand in the way, the next one waits for them.
  */
 
 ngx_enroll_script_t  ngx_enroll_script_failures = {
     "failures",
 
-    "local window, limit = ARGV[1], tonumber(ARGV[2])\n"
-    "local limited = false\n"
+    NGX_ENROLL_LUA_CLOCK
+
+    "local what, window, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])\n"
+    "local id, time, wait = ARGV[4], ARGV[5], false\n"
     "\n"
-    "for i, key in ipairs(KEYS) do\n"
-    "    local n\n"
+    "if what == 'over' then\n"
+    "    for i, key in ipairs(KEYS) do\n"
+    "        redis.call('ZREM', key .. ':tries', id)\n"
     "\n"
-    "    if ARGV[3] == '1' then\n"
-    "        n = redis.call('INCR', key)\n"
+    "        if i <= tonumber(ARGV[6]) then\n"
+    "            redis.call('INCR', key)\n"
     "\n"
-    "        if redis.call('PTTL', key) < 0 then\n"
-    "            redis.call('PEXPIRE', key, window)\n"
+    "            if redis.call('PTTL', key) < 0 then\n"
+    "                redis.call('PEXPIRE', key, window)\n"
+    "            end\n"
     "        end\n"
-    "    else\n"
-    "        n = tonumber(redis.call('GET', key) or '0')\n"
     "    end\n"
     "\n"
-    "    limited = limited or n >= limit\n"
+    "    return {'below'}\n"
     "end\n"
     "\n"
-    "return { limited and 'limited' or 'below' }\n",
+    "for _, key in ipairs(KEYS) do\n"
+    "    local tries = key .. ':tries'\n"
+    "    local n = tonumber(redis.call('GET', key) or '0')\n"
+    "\n"
+    "    if n >= limit then\n"
+    "        return {'limited'}\n"
+    "    end\n"
+    "\n"
+    "    redis.call('ZREMRANGEBYSCORE', tries, '-inf', num(now))\n"
+    "    wait = wait or n + redis.call('ZCARD', tries) >= limit\n"
+    "end\n"
+    "\n"
+    "if wait then\n"
+    "    return {'wait'}\n"
+    "end\n"
+    "\n"
+    "for _, key in ipairs(KEYS) do\n"
+    "    redis.call('ZADD', key .. ':tries', num(now + time), id)\n"
+    "    keep(key .. ':tries', time)\n"
+    "end\n"
+    "\n"
+    "return {'below'}\n",
 
     { 0 }
 };

@@ -85,7 +85,7 @@ ngx_enroll_store_approval(ngx_enroll_store_args_t *args,
     ngx_enroll_store_number(args, approval->per_address);
     ngx_enroll_store_digest(args, &approval->poll);
     ngx_enroll_store_digest(args, &approval->location);
-    ngx_enroll_store_digest(args, &admit->address);
+    ngx_enroll_store_digest(args, &approval->network);
 
     ngx_enroll_store_field(args, "stored", &approval->stored);
     ngx_enroll_store_field(args, "requester", &approval->requester);
@@ -238,9 +238,12 @@ ngx_enroll_store_failures(ngx_enroll_redis_t *redis,
         ngx_enroll_store_digest_key(args, "fail:", &failures->keys[i]);
     }
 
+    ngx_enroll_store_word(args, failures->over ? "over" : "try");
     ngx_enroll_store_number(args, failures->window);
     ngx_enroll_store_number(args, failures->limit);
-    ngx_enroll_store_number(args, failures->add);
+    ngx_enroll_store_arg(args, &failures->id);
+    ngx_enroll_store_number(args, failures->time);
+    ngx_enroll_store_number(args, failures->failed);
 
     return ngx_enroll_store_send(args, redis, &ngx_enroll_script_failures,
                                  handler, data);

@@ -31,7 +31,7 @@ typedef enum {
     NGX_ENROLL_STORE_DOWN = 0,    /* no answer: nothing is known */
     NGX_ENROLL_STORE_ADMITTED,    /* admit, poll: go on, the lease is yours */
     NGX_ENROLL_STORE_WAIT,        /* admit, poll: another has the lease, ask
-                                     again */
+                                     again; failures: so many are tried */
     NGX_ENROLL_STORE_DONE,        /* admit, poll: here is the certificate */
     NGX_ENROLL_STORE_REVOKED,     /* admit: the requester's certificate is */
     NGX_ENROLL_STORE_UNRECORDED,  /* admit: it is not known */
@@ -56,7 +56,8 @@ typedef enum {
     NGX_ENROLL_STORE_CONFLICT,    /* decide: it was decided otherwise; mint:
                                      there is one of this id */
     NGX_ENROLL_STORE_DELETED,     /* delete */
-    NGX_ENROLL_STORE_BELOW,       /* failures: none has reached the limit */
+    NGX_ENROLL_STORE_BELOW,       /* failures: none has reached the limit, a
+                                     try is reserved */
     NGX_ENROLL_STORE_LIMITED,     /* failures: one has */
     NGX_ENROLL_STORE_NOTED        /* refused */
 } ngx_enroll_store_e;
@@ -153,6 +154,7 @@ typedef struct {
     ngx_msec_t           lifetime;     /* of the waiting */
     ngx_uint_t           per_location; /* how many may wait */
     ngx_uint_t           per_address;
+    ngx_str_t            network;      /* what the address is counted by */
     ngx_enroll_store_audit_t  *audit;  /* of the waiting */
 } ngx_enroll_store_approval_t;
 
@@ -237,7 +239,11 @@ typedef struct {
     ngx_uint_t           nkeys;
     ngx_msec_t           window;       /* begins with the first failure */
     ngx_uint_t           limit;
-    unsigned             add:1;        /* count one for each key, else look */
+    ngx_str_t            id;           /* of the try */
+    ngx_msec_t           time;         /* what is not over then is */
+    unsigned             over:1;       /* else it begins */
+    ngx_uint_t           failed;       /* over: as a failure of so many of the
+                                          keys, the first ones */
 } ngx_enroll_store_failures_t;
 
 
@@ -346,7 +352,10 @@ ngx_int_t ngx_enroll_store_poll(ngx_enroll_redis_t *redis,
 ngx_int_t ngx_enroll_store_lookup(ngx_enroll_redis_t *redis, ngx_str_t *ca,
     ngx_str_t *serial, ngx_enroll_store_handler_pt handler, void *data);
 
-/* failures: counts or looks, BELOW or LIMITED */
+/*
+ * failures: a try is BELOW (and counts until it is over), LIMITED, or has to
+ * WAIT for others of the same keys
+ */
 
 ngx_int_t ngx_enroll_store_failures(ngx_enroll_redis_t *redis,
     ngx_enroll_store_failures_t *failures,
