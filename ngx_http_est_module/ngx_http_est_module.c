@@ -282,8 +282,6 @@ ngx_http_est_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_est_loc_conf_t *prev = parent;
     ngx_http_est_loc_conf_t *conf = child;
 
-    ngx_http_core_loc_conf_t  *clcf;
-
     ngx_conf_merge_uint_value(conf->auth, prev->auth, NGX_HTTP_EST_AUTH_ANY);
     ngx_conf_merge_ptr_value(conf->users, prev->users, NULL);
     ngx_conf_merge_ptr_value(conf->client_ca, prev->client_ca, NULL);
@@ -295,15 +293,10 @@ ngx_http_est_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->wrap = prev->wrap;
     }
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    if (prev->endpoint.ca_value && clcf->noname && clcf->handler == NULL) {
-
-        /* "if" and "limit_except" */
-
-        conf->endpoint = prev->endpoint;
+    if (ngx_http_enroll_endpoint_inherit(cf, &prev->endpoint, &conf->endpoint,
+                                         ngx_http_est_handler))
+    {
         conf->named = prev->named;
-        clcf->handler = ngx_http_est_handler;
     }
 
     if (conf->endpoint.ca_value == NULL) {

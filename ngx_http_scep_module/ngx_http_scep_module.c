@@ -264,8 +264,6 @@ ngx_http_scep_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_scep_loc_conf_t *prev = parent;
     ngx_http_scep_loc_conf_t *conf = child;
 
-    ngx_http_core_loc_conf_t  *clcf;
-
     if (conf->challenge == NGX_CONF_UNSET_UINT) {
         conf->challenge = prev->challenge;
         ngx_memcpy(conf->secret, prev->secret, ENROLL_DIGEST_LEN);
@@ -283,15 +281,9 @@ ngx_http_scep_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               600000);
     ngx_conf_merge_ptr_value(conf->readers, prev->readers, NULL);
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    if (prev->endpoint.ca_value && clcf->noname && clcf->handler == NULL) {
-
-        /* "if" and "limit_except" */
-
-        conf->endpoint = prev->endpoint;
-        clcf->handler = ngx_http_scep_handler;
-    }
+    (void) ngx_http_enroll_endpoint_inherit(cf, &prev->endpoint,
+                                            &conf->endpoint,
+                                            ngx_http_scep_handler);
 
     if (conf->endpoint.ca_value == NULL) {
         return NGX_CONF_OK;

@@ -357,6 +357,15 @@ char *ngx_http_enroll_endpoint(ngx_conf_t *cf,
     ngx_http_enroll_endpoint_t *endpoint);
 char *ngx_http_enroll_endpoint_init(ngx_conf_t *cf,
     ngx_http_enroll_endpoint_t *endpoint);
+
+/*
+ * For merging: "if" and "limit_except" have the endpoint of what they are in,
+ * and its handler.  1 if this is one of them, else 0.
+ */
+
+ngx_uint_t ngx_http_enroll_endpoint_inherit(ngx_conf_t *cf,
+    ngx_http_enroll_endpoint_t *prev, ngx_http_enroll_endpoint_t *endpoint,
+    ngx_http_handler_pt handler);
 ngx_int_t ngx_http_enroll_read_file(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *content);
 ngx_int_t ngx_http_enroll_compile(ngx_conf_t *cf, ngx_str_t *text,

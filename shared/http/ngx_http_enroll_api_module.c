@@ -115,26 +115,19 @@ ngx_http_enroll_api_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_enroll_api_loc_conf_t *conf = child;
 
     char                        *needed;
-    ngx_http_core_loc_conf_t    *clcf;
     ngx_http_enroll_endpoint_t  *endpoint;
 
     ngx_conf_merge_ptr_value(conf->users, prev->users, NULL);
     ngx_conf_merge_ptr_value(conf->client_ca, prev->client_ca, NULL);
 
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    if (prev->endpoint.ca_value && clcf->noname && clcf->handler == NULL) {
-
-        /* "if" and "limit_except" */
-
-        conf->endpoint = prev->endpoint;
+    if (ngx_http_enroll_endpoint_inherit(cf, &prev->endpoint, &conf->endpoint,
+                                         ngx_http_enroll_api_handler))
+    {
         conf->guard = prev->guard;
         conf->form = prev->form;
         conf->unnamed = prev->unnamed;
         conf->lifetime = prev->lifetime;
         conf->allow = prev->allow;
-
-        clcf->handler = ngx_http_enroll_api_handler;
     }
 
     endpoint = &conf->endpoint;

@@ -198,6 +198,26 @@ ngx_http_enroll_endpoint(ngx_conf_t *cf, ngx_http_enroll_endpoint_t *endpoint)
 }
 
 
+ngx_uint_t
+ngx_http_enroll_endpoint_inherit(ngx_conf_t *cf,
+    ngx_http_enroll_endpoint_t *prev, ngx_http_enroll_endpoint_t *endpoint,
+    ngx_http_handler_pt handler)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (prev->ca_value == NULL || !clcf->noname || clcf->handler) {
+        return 0;
+    }
+
+    *endpoint = *prev;
+    clcf->handler = handler;
+
+    return 1;
+}
+
+
 /* resolves constant names: all of http {} has been read */
 
 char *
