@@ -152,28 +152,21 @@ ngx_http_scep_renewal(ngx_http_enroll_request_t *er, enroll_scep_t *m)
 
 /*
  * A first request is signed by a certificate that proves nothing but the key:
- * that must be the request's.  Its subject need not be.
+ * that is the request's, or enroll_scep_open() had not opened it.  Its
+ * subject need not be.
  */
 
 static enroll_outcome_e
 ngx_http_scep_first(ngx_http_enroll_request_t *er, enroll_scep_t *m)
 {
-    ngx_str_t  hex;
-
-    if (ngx_memcmp(m->signer_digest, m->csr->key_digest, ENROLL_DIGEST_LEN)
-        != 0)
-    {
-        return ENROLL_KEY_MISMATCH;
-    }
-
-    hex = er->poll_key;
-
-    er->requester.data = ngx_pnalloc(er->pool, sizeof("key:") - 1 + hex.len);
+    er->requester.data = ngx_pnalloc(er->pool, sizeof("key:") - 1
+                                               + er->poll_key.len);
     if (er->requester.data == NULL) {
         return ENROLL_INTERNAL;
     }
 
-    er->requester.len = ngx_sprintf(er->requester.data, "key:%V", &hex)
+    er->requester.len = ngx_sprintf(er->requester.data, "key:%V",
+                                    &er->poll_key)
                         - er->requester.data;
 
     er->auth = NGX_HTTP_ENROLL_CHALLENGE;

@@ -12,6 +12,11 @@
 #include "ngx_http_scep.h"
 
 
+/* the longest is GetNextCACert, each of its characters percent-encoded */
+
+#define NGX_HTTP_SCEP_OPERATION  (3 * (sizeof("GetNextCACert") - 1))
+
+
 static ngx_int_t ngx_http_scep_operation(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er);
 
@@ -96,11 +101,16 @@ ngx_http_scep_handler(ngx_http_request_t *r)
 }
 
 
-/* RFC 8894, section 4.1; a POST without a word is a PKIOperation */
+/*
+ * RFC 8894, section 4.1; a POST without a word is a PKIOperation.  Of two
+ * operations the first one counts, as of two messages.
+ */
 
 static ngx_int_t
 ngx_http_scep_operation(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
 {
+    u_char      *src, *dst, name[NGX_HTTP_SCEP_OPERATION];
+    size_t       len;
     ngx_str_t    value;
     ngx_uint_t   i;
 
@@ -123,10 +133,21 @@ ngx_http_scep_operation(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
         return NGX_DECLINED;
     }
 
+    if (value.len > NGX_HTTP_SCEP_OPERATION) {
+        return NGX_DECLINED;
+    }
+
+    src = value.data;
+    dst = name;
+
+    ngx_unescape_uri(&dst, &src, value.len, 0);
+
+    len = dst - name;
+
     for (i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
 
-        if (operations[i]->len == value.len
-            && ngx_strncmp(operations[i]->data, value.data, value.len) == 0)
+        if (operations[i]->len == len
+            && ngx_memcmp(operations[i]->data, name, len) == 0)
         {
             er->operation = *operations[i];
             return NGX_OK;

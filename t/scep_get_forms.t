@@ -118,11 +118,35 @@ for my $bad (
 # BAD-096, BAD-098: operations and bodies that are none
 
 for my $query ('', '?', '?operation', '?operation=', '?operation=foo',
-    '?operation=PKIOperationX', '?operation=GetCACaps%00')
+    '?operation=PKIOperationX', '?operation=GetCACaps%00',
+    '?operation=%2547etCACaps', '?operation=GetCACaps+', '?operation=%',
+    '?operation=getcacaps', '?operation=' . '%47' x 500,
+    '?operation=foo&operation=GetCACaps', '?operation=&operation=GetCACaps')
 {
     my $r = $s->response($s->start($m,
         raw => "GET /scep$query HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
     $s->refused($r, 400, 'unknown_scep_operation', "no operation: '$query'");
+}
+
+# values may be percent-encoded, names are of any case, the first one counts
+
+for my $query ('operation=%47etCACaps', 'operation=G%65tC%41C%61ps',
+    'operation=%47%65%74%43%41%43%61%70%73', 'OPERATION=GetCACaps',
+    'x=1&&operation=GetCACaps&message=%00', 'xoperation=x&operation=GetCACaps',
+    'operation=GetCACaps&operation=PKIOperation',
+    join('&', (map { "x$_=$_" } 1 .. 900), 'operation=GetCACaps'))
+{
+    my $r = $s->response($s->start($m,
+        raw => "GET /scep?$query HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+    like("$r->{status} $r->{body}", qr/^200 .*SCEPStandard/s,
+        'GetCACaps: ' . substr $query, 0, 50);
+}
+for my $query ('?operation=%50KI%4fperation&message=' . EnrollSCEP::query($m->{der}),
+    '?operation=PKIOperation&message=' . EnrollSCEP::query($m->{der})
+    . '&message=AAAA')
+{
+    my $conn = $s->start($m, raw => "GET /scep$query HTTP/1.0\r\n\r\n");
+    $s->issued($s->response($conn), $m, 'PKIOperation: ' . substr $query, 0, 30);
 }
 
 for my $body (['empty', '', 'empty_body'], ['one octet', '0'],

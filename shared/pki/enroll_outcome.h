@@ -246,9 +246,6 @@ typedef enum {
     X(NOT_FOUND,     REFUSED, 404, ENROLL_BAD_CERT_ID,                        \
       ENROLL_CMC_BAD_CERT_ID, "not_found",                                    \
       "There is no such transaction or certificate for this client.")         \
-    X(KEY_MISMATCH,  REFUSED, 400, ENROLL_BAD_REQUEST,                        \
-      ENROLL_CMC_POP_FAILED, "key_mismatch",                                  \
-      "The message is not signed with the key of the request.")               \
     X(SCEP_OPERATION, REFUSED, 400, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,      \
       "unknown_scep_operation",                                               \
       "The operation is missing or none of SCEP.")                            \
