@@ -42,6 +42,8 @@ ngx_http_scep_authorize(ngx_http_enroll_request_t *er)
         return ENROLL_INTERNAL;
     }
 
+    er->legacy_used = enroll_scep_legacy(m);
+
     switch (m->type) {
 
     case ENROLL_SCEP_PKCS_REQ:

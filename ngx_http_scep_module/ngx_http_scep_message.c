@@ -67,6 +67,8 @@ ngx_http_scep_decode(ngx_http_enroll_request_t *er, ngx_str_t *body)
     rc = enroll_scep_parse(&ctx->m, body->data, body->len,
                            ngx_http_scep_legacy_bits(ctx->conf));
 
+    er->legacy_used = ctx->m ? enroll_scep_legacy(ctx->m) : 0;
+
     if (rc != ENROLL_OK) {
         return rc;
     }

@@ -6,8 +6,9 @@
 #                           through sudo; returns 1, and says why, otherwise
 #
 # Debian starts the services of what it installs.  Nothing here wants them,
-# so nginx, redis-server and certmonger are kept from starting where they are
-# installed now; a service that is on this machine already is left alone.
+# so nginx, redis-server, certmonger and prometheus are kept from starting
+# where they are installed now; a service that is on this machine already is
+# left alone.
 
 packages_build="nginx nginx-dev gcc make libc6-dev libhiredis-dev libssl-dev"
 packages_run="redis-server openssl curl ca-certificates strongswan-pki
@@ -17,11 +18,12 @@ packages_test="libcmocka-dev perl libio-socket-ssl-perl python3
 
 packages_lint="clang-tidy cppcheck"
 
-# clients of SCEP, without which their tests are skipped: not every release of
-# Debian has each of them
+# clients of SCEP, and readers of figures, without which their tests are
+# skipped: not every release of Debian has each of them
 
 packages_clients=("scep" "certmonger"
-                  "default-jdk-headless libbcprov-java libbcpkix-java")
+                  "default-jdk-headless libbcprov-java libbcpkix-java"
+                  "prometheus" "python3-prometheus-client")
 
 
 # the lines that root runs; $@: the packages
@@ -39,7 +41,7 @@ if [ ! -e $policy ]; then
         echo "case \" \$* \" in"
         for p in "$@"; do
             case $p in
-                nginx|redis-server|certmonger)
+                nginx|redis-server|certmonger|prometheus)
                     echo "*\" $p \"*|*\" $p.service \"*) exit 101 ;;" ;;
             esac
         done

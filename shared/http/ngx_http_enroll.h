@@ -46,6 +46,8 @@
      | sizeof(ngx_http_enroll_protocol_t) << 8                                \
      | sizeof(ngx_http_enroll_endpoint_t))
 
+#define NGX_HTTP_ENROLL_VERSION   "0.1.0"
+
 #define NGX_HTTP_ENROLL_SAN_SET   0x8000     /* "san" was given */
 
 
@@ -344,6 +346,7 @@ struct ngx_http_enroll_request_s {
 
     /* for the figures */
 
+    unsigned                            legacy_used;  /* ENROLL_LEGACY_… */
     uint64_t                            clock;        /* ns, of the last lap */
     uint64_t                            spent[NGX_HTTP_ENROLL_TIMES];
     ngx_http_enroll_time_e              lap;          /* what it is spent on */

@@ -56,7 +56,7 @@ ngx_http_enroll_job(ngx_http_enroll_request_t *er,
     task->event.log = ngx_cycle->log;
 
     if (ngx_thread_task_post(er->emcf->thread_pool, task) != NGX_OK) {
-        ngx_http_enroll_job_refused(er->emcf);
+        (void) ngx_atomic_fetch_add(&ngx_http_enroll_zone->jobs_refused, 1);
 
         er->outcome = ENROLL_BUSY;
         return NGX_DONE;

@@ -346,7 +346,9 @@ ngx_http_enroll_init_process(ngx_cycle_t *cycle)
 
     ERR_clear_error();
 
-    ngx_http_enroll_zone_enter(emcf->status_zone->data);
+    ngx_http_enroll_zone_enter(emcf->status_zone);
+
+    ngx_enroll_redis_watch(emcf->redis, ngx_http_enroll_count_redis);
 
     ngx_enroll_redis_start(emcf->redis, cycle);
 

@@ -68,7 +68,7 @@ ngx_http_enroll_create(ngx_http_request_t *r,
     er->outcome = ENROLL_CLIENT_GONE;
     er->told = ENROLL_CLIENT_GONE;
     er->attached = 1;
-    er->clock = ngx_http_enroll_clock();
+    er->clock = ngx_enroll_clock();
 
     /* the connection may be gone when somebody wants to know */
 
@@ -210,7 +210,7 @@ ngx_http_enroll_body_ready(ngx_http_request_t *r)
 
     /* how long the client took to send it is no time of ours */
 
-    er->clock = ngx_http_enroll_clock();
+    er->clock = ngx_enroll_clock();
 
     ngx_http_enroll_run(er);
 }

@@ -15,6 +15,7 @@
 
 
 #include "ngx_http_enroll.h"
+#include "ngx_enroll_clock.h"
 
 
 #define NGX_HTTP_ENROLL_BUCKETS  18      /* the last one: whatever is longer */
@@ -29,6 +30,7 @@ typedef enum {
                                             outcome, reason */
     NGX_HTTP_ENROLL_COUNT_TIMES,         /* protocol */
     NGX_HTTP_ENROLL_COUNT_KEYS,          /* CA, key */
+    NGX_HTTP_ENROLL_COUNT_LEGACY,        /* algorithm, client */
     NGX_HTTP_ENROLL_COUNT_FAMILIES
 } ngx_http_enroll_count_e;
 
@@ -51,6 +53,12 @@ typedef struct {
 } ngx_http_enroll_times_t;
 
 
+typedef struct {
+    ngx_atomic_t                   requests;
+    ngx_atomic_t                   last;     /* s since the epoch */
+} ngx_http_enroll_legacy_t;
+
+
 /*
  * A series is never changed once it can be found, but for its values, and
  * never removed.  Values and labels come behind it, each label with a NUL.
@@ -70,6 +78,8 @@ typedef struct {
 typedef struct {
     ngx_atomic_t                   pid;      /* 0: nobody's */
     ngx_atomic_t                   jobs;     /* on the thread pool */
+    ngx_atomic_t                   redis;    /* 1: connected */
+    ngx_atomic_t                   commands; /* that Redis has to answer */
 } ngx_http_enroll_worker_t;
 
 
@@ -77,6 +87,10 @@ typedef struct {
     ngx_slab_pool_t               *shpool;
     time_t                         start;
     ngx_atomic_t                   jobs_refused;
+    ngx_atomic_t                   redis_reconnects;
+    ngx_atomic_t                   redis_connect_failures;
+    ngx_atomic_t                   redis_failures;
+    ngx_http_enroll_histogram_t    redis_times;
     ngx_uint_t                     full;     /* no more series */
     ngx_uint_t                     nslots;   /* a power of two */
     ngx_uint_t                     nseries;
@@ -95,16 +109,22 @@ ngx_int_t ngx_http_enroll_zone_add(ngx_conf_t *cf,
 
 /* the worker's own place; in init_process and exit_process */
 
-void ngx_http_enroll_zone_enter(ngx_http_enroll_zone_t *zone);
+void ngx_http_enroll_zone_enter(ngx_shm_zone_t *shm_zone);
 void ngx_http_enroll_zone_leave(void);
 
+/* in a worker, where anything is issued */
+
+extern ngx_http_enroll_zone_t    *ngx_http_enroll_zone;
 extern ngx_http_enroll_worker_t  *ngx_http_enroll_worker;
+
+/* the sums over all workers that are alive */
+
+void ngx_http_enroll_workers(ngx_http_enroll_worker_t *sum, ngx_uint_t *n);
 
 /* made at first; where there is no room, the one of what did not fit */
 
 ngx_http_enroll_series_t *ngx_http_enroll_series(
-    ngx_http_enroll_zone_t *zone, ngx_http_enroll_count_e family,
-    ngx_str_t *labels);
+    ngx_http_enroll_count_e family, ngx_str_t *labels);
 
 /* its labels; returns how many */
 
@@ -116,8 +136,7 @@ void ngx_http_enroll_observe(ngx_http_enroll_histogram_t *h, uint64_t ns);
 
 /* ngx_http_enroll_status_count.c */
 
-uint64_t ngx_http_enroll_clock(void);
-void ngx_http_enroll_job_refused(ngx_http_enroll_main_conf_t *emcf);
+void ngx_http_enroll_count_redis(ngx_enroll_redis_event_e event, uint64_t ns);
 
 /* as $enroll_outcome has it */
 

@@ -12,28 +12,52 @@
 
 #include "ngx_http_enroll_status.h"
 
-#include <time.h>
 
-
-static void ngx_http_enroll_count_request(ngx_http_enroll_zone_t *zone,
-    ngx_http_enroll_request_t *er);
-static void ngx_http_enroll_count_times(ngx_http_enroll_zone_t *zone,
-    ngx_http_enroll_request_t *er);
-static void ngx_http_enroll_count_key(ngx_http_enroll_zone_t *zone,
+static void ngx_http_enroll_count_request(ngx_http_enroll_request_t *er);
+static void ngx_http_enroll_count_times(ngx_http_enroll_request_t *er);
+static void ngx_http_enroll_count_key(ngx_http_enroll_request_t *er);
+static void ngx_http_enroll_count_legacy(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er);
 
 
-/* monotonic, ns */
+static const struct {
+    unsigned                       bit;
+    ngx_str_t                      name;
+} ngx_http_enroll_legacies[] = {
+    { ENROLL_LEGACY_SHA1, ngx_string("sha1") },
+    { ENROLL_LEGACY_MD5, ngx_string("md5") },
+    { ENROLL_LEGACY_DES3, ngx_string("des3") },
+    { ENROLL_LEGACY_DES, ngx_string("des") },
+    { 0, ngx_null_string }
+};
 
-uint64_t
-ngx_http_enroll_clock(void)
-{
-    struct timespec  ts;
 
-    clock_gettime(CLOCK_MONOTONIC, &ts);
+/* what a User-Agent has in it, in lower case, and whose that is */
 
-    return (uint64_t) ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
+static const struct {
+    ngx_str_t                      text;
+    ngx_str_t                      name;
+} ngx_http_enroll_clients[] = {
+    { ngx_string("libest"), ngx_string("libest") },
+    { ngx_string("cisco est"), ngx_string("libest") },
+    { ngx_string("cisco"), ngx_string("cisco") },
+    { ngx_string("ndes"), ngx_string("windows") },
+    { ngx_string("win32"), ngx_string("windows") },
+    { ngx_string("windows"), ngx_string("windows") },
+    { ngx_string("microsoft"), ngx_string("windows") },
+    { ngx_string("cfnetwork"), ngx_string("apple") },
+    { ngx_string("darwin"), ngx_string("apple") },
+    { ngx_string("mdmclient"), ngx_string("apple") },
+    { ngx_string("profiled"), ngx_string("apple") },
+    { ngx_string("strongswan"), ngx_string("strongswan") },
+    { ngx_string("certmonger"), ngx_string("certmonger") },
+    { ngx_string("micromdm"), ngx_string("micromdm") },
+    { ngx_string("go-http-client"), ngx_string("micromdm") },
+    { ngx_string("java"), ngx_string("java") },
+    { ngx_string("jscep"), ngx_string("java") },
+    { ngx_string("curl"), ngx_string("curl") },
+    { ngx_string(""), ngx_string("other") }
+};
 
 
 void
@@ -42,7 +66,7 @@ ngx_http_enroll_lap(ngx_http_enroll_request_t *er,
 {
     uint64_t  now;
 
-    now = ngx_http_enroll_clock();
+    now = ngx_enroll_clock();
 
     er->spent[er->lap] += now - er->clock;
     er->laps |= (ngx_uint_t) 1 << er->lap;
@@ -55,28 +79,27 @@ ngx_http_enroll_lap(ngx_http_enroll_request_t *er,
 void
 ngx_http_enroll_count(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
 {
-    ngx_http_enroll_zone_t  *zone;
-
-    zone = er->emcf->status_zone->data;
-
-    ngx_http_enroll_count_request(zone, er);
+    ngx_http_enroll_count_request(er);
 
     if (er->step) {
 
         /* those alone that have a body which was read */
 
-        ngx_http_enroll_count_times(zone, er);
+        ngx_http_enroll_count_times(er);
     }
 
     if (er->told == ENROLL_OK || er->told == ENROLL_RENEWED) {
-        ngx_http_enroll_count_key(zone, er);
+        ngx_http_enroll_count_key(er);
+    }
+
+    if (er->legacy_used) {
+        ngx_http_enroll_count_legacy(r, er);
     }
 }
 
 
 static void
-ngx_http_enroll_count_request(ngx_http_enroll_zone_t *zone,
-    ngx_http_enroll_request_t *er)
+ngx_http_enroll_count_request(ngx_http_enroll_request_t *er)
 {
     u_char                    *reason;
     ngx_str_t                  labels[NGX_HTTP_ENROLL_LABELS];
@@ -109,15 +132,14 @@ ngx_http_enroll_count_request(ngx_http_enroll_zone_t *zone,
     labels[5].data = reason;
     labels[5].len = ngx_strlen(reason);
 
-    s = ngx_http_enroll_series(zone, NGX_HTTP_ENROLL_COUNT_REQUESTS, labels);
+    s = ngx_http_enroll_series(NGX_HTTP_ENROLL_COUNT_REQUESTS, labels);
 
     (void) ngx_atomic_fetch_add(ngx_http_enroll_series_values(s), 1);
 }
 
 
 static void
-ngx_http_enroll_count_times(ngx_http_enroll_zone_t *zone,
-    ngx_http_enroll_request_t *er)
+ngx_http_enroll_count_times(ngx_http_enroll_request_t *er)
 {
     uint64_t                   total;
     ngx_str_t                  name;
@@ -127,7 +149,7 @@ ngx_http_enroll_count_times(ngx_http_enroll_zone_t *zone,
 
     name = er->protocol->name;
 
-    s = ngx_http_enroll_series(zone, NGX_HTTP_ENROLL_COUNT_TIMES, &name);
+    s = ngx_http_enroll_series(NGX_HTTP_ENROLL_COUNT_TIMES, &name);
     times = (ngx_http_enroll_times_t *) ngx_http_enroll_series_values(s);
 
     ngx_http_enroll_lap(er, er->lap);
@@ -152,8 +174,7 @@ ngx_http_enroll_count_times(ngx_http_enroll_zone_t *zone,
 /* a size of RSA keys is the client's choice: only the usual ones are named */
 
 static void
-ngx_http_enroll_count_key(ngx_http_enroll_zone_t *zone,
-    ngx_http_enroll_request_t *er)
+ngx_http_enroll_count_key(ngx_http_enroll_request_t *er)
 {
     char                       text[ENROLL_KEY_TEXT];
     ngx_str_t                  labels[2];
@@ -172,20 +193,102 @@ ngx_http_enroll_count_key(ngx_http_enroll_zone_t *zone,
         labels[1].data = (u_char *) text;
     }
 
-    s = ngx_http_enroll_series(zone, NGX_HTTP_ENROLL_COUNT_KEYS, labels);
+    s = ngx_http_enroll_series(NGX_HTTP_ENROLL_COUNT_KEYS, labels);
 
     (void) ngx_atomic_fetch_add(ngx_http_enroll_series_values(s), 1);
 }
 
 
-void
-ngx_http_enroll_job_refused(ngx_http_enroll_main_conf_t *emcf)
+static void
+ngx_http_enroll_count_legacy(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er)
 {
-    ngx_http_enroll_zone_t  *zone;
+    ngx_str_t                 *agent, labels[2];
+    ngx_uint_t                 i;
+    ngx_http_enroll_legacy_t  *legacy;
+    ngx_http_enroll_series_t  *s;
 
-    zone = emcf->status_zone->data;
+    ngx_str_set(&labels[1], "none");
 
-    (void) ngx_atomic_fetch_add(&zone->jobs_refused, 1);
+    if (r->headers_in.user_agent) {
+        agent = &r->headers_in.user_agent->value;
+
+        for (i = 0; ngx_http_enroll_clients[i].text.len; i++) {
+            if (ngx_strlcasestrn(agent->data, agent->data + agent->len,
+                                 ngx_http_enroll_clients[i].text.data,
+                                 ngx_http_enroll_clients[i].text.len - 1))
+            {
+                break;
+            }
+        }
+
+        labels[1] = ngx_http_enroll_clients[i].name;
+    }
+
+    for (i = 0; ngx_http_enroll_legacies[i].bit; i++) {
+
+        if ((er->legacy_used & ngx_http_enroll_legacies[i].bit) == 0) {
+            continue;
+        }
+
+        labels[0] = ngx_http_enroll_legacies[i].name;
+
+        s = ngx_http_enroll_series(NGX_HTTP_ENROLL_COUNT_LEGACY, labels);
+        legacy = (ngx_http_enroll_legacy_t *) ngx_http_enroll_series_values(s);
+
+        (void) ngx_atomic_fetch_add(&legacy->requests, 1);
+        legacy->last = ngx_time();
+    }
+}
+
+
+/* the store's */
+
+void
+ngx_http_enroll_count_redis(ngx_enroll_redis_event_e event, uint64_t ns)
+{
+    ngx_http_enroll_zone_t    *zone;
+    ngx_http_enroll_worker_t  *worker;
+
+    static ngx_uint_t  before;
+
+    zone = ngx_http_enroll_zone;
+    worker = ngx_http_enroll_worker;
+
+    switch (event) {
+
+    case NGX_ENROLL_REDIS_CONNECTED:
+        worker->redis = 1;
+
+        if (before) {
+            (void) ngx_atomic_fetch_add(&zone->redis_reconnects, 1);
+        }
+
+        before = 1;
+        break;
+
+    case NGX_ENROLL_REDIS_NOT_CONNECTED:
+        (void) ngx_atomic_fetch_add(&zone->redis_connect_failures, 1);
+        break;
+
+    case NGX_ENROLL_REDIS_DISCONNECTED:
+        worker->redis = 0;
+        break;
+
+    case NGX_ENROLL_REDIS_SENT:
+        worker->commands++;
+        break;
+
+    case NGX_ENROLL_REDIS_ANSWERED:
+        worker->commands--;
+        ngx_http_enroll_observe(&zone->redis_times, ns);
+        break;
+
+    case NGX_ENROLL_REDIS_FAILED:
+        worker->commands--;
+        (void) ngx_atomic_fetch_add(&zone->redis_failures, 1);
+        break;
+    }
 }
 
 
@@ -208,17 +311,14 @@ void
 ngx_http_enroll_totals(ngx_http_enroll_ca_t *ca,
     ngx_http_enroll_totals_t *totals)
 {
-    ngx_str_t                     labels[NGX_HTTP_ENROLL_LABELS], *name;
-    ngx_uint_t                    i, n;
-    ngx_http_enroll_zone_t       *zone;
-    ngx_http_enroll_series_t     *s;
-    ngx_http_enroll_main_conf_t  *emcf;
+    ngx_str_t                  labels[NGX_HTTP_ENROLL_LABELS], *name;
+    ngx_uint_t                 i, n;
+    ngx_http_enroll_zone_t    *zone;
+    ngx_http_enroll_series_t  *s;
 
     ngx_memzero(totals, sizeof(ngx_http_enroll_totals_t));
 
-    emcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
-                                               ngx_http_enroll_module);
-    zone = emcf->status_zone->data;
+    zone = ngx_http_enroll_zone;
 
     for (i = 0; i < zone->nslots; i++) {
 

@@ -45,7 +45,8 @@ static const struct {
 } ngx_http_enroll_families[NGX_HTTP_ENROLL_COUNT_FAMILIES] = {
     { 6, sizeof(ngx_atomic_t) },
     { 1, sizeof(ngx_http_enroll_times_t) },
-    { 2, sizeof(ngx_atomic_t) }
+    { 2, sizeof(ngx_atomic_t) },
+    { 2, sizeof(ngx_http_enroll_legacy_t) }
 };
 
 
@@ -64,6 +65,7 @@ const uint64_t  ngx_http_enroll_bounds[NGX_HTTP_ENROLL_BUCKETS - 1] = {
 
 static ngx_http_enroll_worker_t  ngx_http_enroll_worker_none;
 
+ngx_http_enroll_zone_t    *ngx_http_enroll_zone;
 ngx_http_enroll_worker_t  *ngx_http_enroll_worker =
     &ngx_http_enroll_worker_none;
 
@@ -170,15 +172,17 @@ ngx_http_enroll_zone_reserve(ngx_http_enroll_zone_t *zone)
 /* old workers and new ones are there at the same time after a reload */
 
 void
-ngx_http_enroll_zone_enter(ngx_http_enroll_zone_t *zone)
+ngx_http_enroll_zone_enter(ngx_shm_zone_t *shm_zone)
 {
     ngx_uint_t                 i;
     ngx_atomic_uint_t          pid;
     ngx_http_enroll_worker_t  *worker;
 
+    ngx_http_enroll_zone = shm_zone->data;
+
     for (i = 0; i < NGX_HTTP_ENROLL_WORKERS; i++) {
 
-        worker = &zone->workers[i];
+        worker = &ngx_http_enroll_zone->workers[i];
         pid = worker->pid;
 
         if (pid && ngx_http_enroll_worker_alive((ngx_pid_t) pid)
@@ -189,6 +193,8 @@ ngx_http_enroll_zone_enter(ngx_http_enroll_zone_t *zone)
 
         if (ngx_atomic_cmp_set(&worker->pid, pid, ngx_pid)) {
             worker->jobs = 0;
+            worker->redis = 0;
+            worker->commands = 0;
             ngx_http_enroll_worker = worker;
             return;
         }
@@ -204,6 +210,31 @@ ngx_http_enroll_zone_leave(void)
 }
 
 
+void
+ngx_http_enroll_workers(ngx_http_enroll_worker_t *sum, ngx_uint_t *n)
+{
+    ngx_uint_t                 i;
+    ngx_http_enroll_worker_t  *worker;
+
+    *n = 0;
+    ngx_memzero((void *) sum, sizeof(ngx_http_enroll_worker_t));
+
+    for (i = 0; i < NGX_HTTP_ENROLL_WORKERS; i++) {
+
+        worker = &ngx_http_enroll_zone->workers[i];
+
+        if (worker->pid
+            && ngx_http_enroll_worker_alive((ngx_pid_t) worker->pid))
+        {
+            (*n)++;
+            sum->jobs += worker->jobs;
+            sum->redis += worker->redis;
+            sum->commands += worker->commands;
+        }
+    }
+}
+
+
 static ngx_uint_t
 ngx_http_enroll_worker_alive(ngx_pid_t pid)
 {
@@ -212,15 +243,16 @@ ngx_http_enroll_worker_alive(ngx_pid_t pid)
 
 
 ngx_http_enroll_series_t *
-ngx_http_enroll_series(ngx_http_enroll_zone_t *zone,
-    ngx_http_enroll_count_e family, ngx_str_t *labels)
+ngx_http_enroll_series(ngx_http_enroll_count_e family, ngx_str_t *labels)
 {
     u_char                    *last, key[NGX_HTTP_ENROLL_ZONE_KEY];
     size_t                     len;
     uint32_t                   hash;
     ngx_uint_t                 slot;
+    ngx_http_enroll_zone_t    *zone;
     ngx_http_enroll_series_t  *s;
 
+    zone = ngx_http_enroll_zone;
     last = ngx_http_enroll_series_key(key, key + sizeof(key), family, labels);
 
     if (last == NULL) {

@@ -129,6 +129,33 @@ enroll_scep_md(int nid, unsigned legacy)
 }
 
 
+unsigned
+enroll_scep_legacy(const enroll_scep_t *m)
+{
+    int       digest, cipher;
+    size_t    i;
+    unsigned  legacy;
+
+    legacy = 0;
+    digest = EVP_MD_get_type(m->mirror.digest);
+    cipher = EVP_CIPHER_get_nid(m->mirror.cipher);
+
+    for (i = 0; i < enroll_alg_count(enroll_scep_mds); i++) {
+        if (enroll_scep_mds[i].nid == digest) {
+            legacy |= enroll_scep_mds[i].legacy;
+        }
+    }
+
+    for (i = 0; i < enroll_alg_count(enroll_scep_ciphers); i++) {
+        if (enroll_scep_ciphers[i].nid == cipher) {
+            legacy |= enroll_scep_ciphers[i].legacy;
+        }
+    }
+
+    return legacy;
+}
+
+
 static X509_ALGOR *
 enroll_scep_alg(const unsigned char *der, size_t len)
 {

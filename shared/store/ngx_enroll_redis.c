@@ -49,6 +49,24 @@ ngx_enroll_redis_resolver(ngx_enroll_redis_t *redis, ngx_resolver_t *resolver,
 }
 
 
+void
+ngx_enroll_redis_watch(ngx_enroll_redis_t *redis,
+    ngx_enroll_redis_watch_pt watch)
+{
+    redis->watch = watch;
+}
+
+
+void
+ngx_enroll_redis_tell(ngx_enroll_redis_t *redis,
+    ngx_enroll_redis_event_e event, uint64_t ns)
+{
+    if (redis->watch) {
+        redis->watch(event, ns);
+    }
+}
+
+
 ngx_str_t *
 ngx_enroll_redis_prefix(ngx_enroll_redis_t *redis)
 {
@@ -348,6 +366,8 @@ ngx_enroll_redis_ready(ngx_enroll_redis_t *redis)
     redis->failures = 0;
     redis->troubles = 0;
 
+    ngx_enroll_redis_tell(redis, NGX_ENROLL_REDIS_CONNECTED, 0);
+
     ngx_log_error(NGX_LOG_NOTICE, redis->log, 0, "redis connected to %V (%s)",
                   &redis->address, ngx_enroll_redis_addr(redis));
 }
@@ -381,6 +401,10 @@ ngx_enroll_redis_gone(ngx_enroll_redis_t *redis,
 {
     ngx_uint_t   level;
     const char  *verify;
+
+    ngx_enroll_redis_tell(redis, redis->state == NGX_ENROLL_REDIS_READY
+                                 ? NGX_ENROLL_REDIS_DISCONNECTED
+                                 : NGX_ENROLL_REDIS_NOT_CONNECTED, 0);
 
     level = ngx_enroll_redis_level(redis, trouble);
     verify = redis->tls ? ngx_enroll_redis_tls_error(redis) : NULL;

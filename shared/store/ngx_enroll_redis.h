@@ -51,6 +51,24 @@ typedef struct {
 
 char *ngx_enroll_redis_conf(ngx_conf_t *cf, ngx_enroll_redis_t **redis);
 
+/* what happens, for those who count it; ns: of ANSWERED */
+
+typedef enum {
+    NGX_ENROLL_REDIS_CONNECTED = 0,
+    NGX_ENROLL_REDIS_NOT_CONNECTED,    /* a try that came to nothing */
+    NGX_ENROLL_REDIS_DISCONNECTED,
+    NGX_ENROLL_REDIS_SENT,             /* a command; then one of these: */
+    NGX_ENROLL_REDIS_ANSWERED,
+    NGX_ENROLL_REDIS_FAILED
+} ngx_enroll_redis_event_e;
+
+
+typedef void (*ngx_enroll_redis_watch_pt)(ngx_enroll_redis_event_e event,
+    uint64_t ns);
+
+void ngx_enroll_redis_watch(ngx_enroll_redis_t *redis,
+    ngx_enroll_redis_watch_pt watch);
+
 /*
  * The resolver to look up a host name again after start; may have no
  * servers, the addresses found at start then serve on

@@ -12,6 +12,7 @@
 
 
 #include "ngx_enroll_redis_internal.h"
+#include "ngx_enroll_clock.h"
 
 #include <ngx_sha1.h>
 
@@ -29,6 +30,7 @@ typedef struct {
 
     ngx_enroll_redis_handler_pt   handler;
     ngx_event_t                   timer;
+    uint64_t                      sent;     /* ns */
 
     ngx_uint_t                    whole;    /* sent with the script's text */
     ngx_uint_t                    argc;
@@ -78,10 +80,14 @@ ngx_enroll_redis_eval(ngx_enroll_redis_t *redis, ngx_enroll_script_t *script,
         ngx_enroll_redis_script_digest(script);
     }
 
+    call->sent = ngx_enroll_clock();
+
     if (ngx_enroll_redis_call_send(call) != NGX_OK) {
         ngx_free(call);
         return NGX_DECLINED;
     }
+
+    ngx_enroll_redis_tell(redis, NGX_ENROLL_REDIS_SENT, 0);
 
     /* not cancelable: an exiting worker waits for the answer */
 
@@ -214,6 +220,10 @@ ngx_enroll_redis_call_reply(redisAsyncContext *ac, void *r, void *data)
     if (call->timer.timer_set) {
         ngx_del_timer(&call->timer);
     }
+
+    ngx_enroll_redis_tell(call->redis, reply ? NGX_ENROLL_REDIS_ANSWERED
+                                             : NGX_ENROLL_REDIS_FAILED,
+                          reply ? ngx_enroll_clock() - call->sent : 0);
 
     call->handler(call->data, reply);
 

@@ -67,6 +67,8 @@ struct ngx_enroll_redis_s {
     ngx_uint_t                  troubles;       /* told */
     long                        tls_result;     /* of a failed start */
 
+    ngx_enroll_redis_watch_pt   watch;
+
     ngx_resolver_t             *resolver;
     ngx_msec_t                  resolver_timeout;
     ngx_resolver_ctx_t         *resolving;
@@ -92,6 +94,9 @@ struct ngx_enroll_redis_s {
 
 
 /* ngx_enroll_redis.c */
+
+void ngx_enroll_redis_tell(ngx_enroll_redis_t *redis,
+    ngx_enroll_redis_event_e event, uint64_t ns);
 
 void ngx_enroll_redis_connect(ngx_enroll_redis_t *redis);
 void ngx_enroll_redis_ready(ngx_enroll_redis_t *redis);

@@ -147,6 +147,7 @@ extern ngx_enroll_script_t  ngx_enroll_script_pending;
 extern ngx_enroll_script_t  ngx_enroll_script_decide;
 extern ngx_enroll_script_t  ngx_enroll_script_refused;
 extern ngx_enroll_script_t  ngx_enroll_script_audit;
+extern ngx_enroll_script_t  ngx_enroll_script_totals;
 
 
 #endif /* _NGX_ENROLL_SCRIPT_H_INCLUDED_ */

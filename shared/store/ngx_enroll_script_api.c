@@ -137,6 +137,25 @@ ngx_enroll_script_t  ngx_enroll_script_challenges = {
 };
 
 
+/* keys: counters, "PREFIX{ca}:" */
+
+ngx_enroll_script_t  ngx_enroll_script_totals = {
+    "totals",
+
+    NGX_ENROLL_LUA_CLOCK
+
+    "local counters, base = unpack(KEYS)\n"
+    "local c = redis.call('HMGET', counters, 'issued', 'renewed', 'total')\n"
+    "\n"
+    "return {'totals', c[1] or '0', c[2] or '0', c[3] or '0',\n"
+    "        num(redis.call('ZCOUNT', base .. 'idx:challenge', num(now),\n"
+    "                       '+inf')),\n"
+    "        num(redis.call('ZCOUNT', base .. 'pending', num(now), '+inf'))}\n",
+
+    { 0 }
+};
+
+
 /*
  * keys:       "PREFIX{ca}:"
  * arguments:  id; the audit

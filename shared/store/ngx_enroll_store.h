@@ -59,8 +59,20 @@ typedef enum {
     NGX_ENROLL_STORE_BELOW,       /* failures: none has reached the limit, a
                                      try is reserved */
     NGX_ENROLL_STORE_LIMITED,     /* failures: one has */
-    NGX_ENROLL_STORE_NOTED        /* refused */
+    NGX_ENROLL_STORE_NOTED,       /* refused */
+    NGX_ENROLL_STORE_TOTALS       /* totals */
 } ngx_enroll_store_e;
+
+
+/* of one CA, by all nodes, since Redis began to count */
+
+typedef struct {
+    ngx_uint_t           issued;
+    ngx_uint_t           renewed;
+    ngx_uint_t           total;
+    ngx_uint_t           challenges;   /* that may still be used */
+    ngx_uint_t           waiting;      /* for approval */
+} ngx_enroll_store_totals_t;
 
 
 /* all but the result is valid during the handler's call only */
@@ -90,6 +102,8 @@ typedef struct {
 
     ngx_uint_t           total;        /* how many there are, listed or not */
     ngx_str_t            list;         /* for ngx_enroll_store_next() */
+
+    ngx_enroll_store_totals_t  totals; /* of TOTALS */
 } ngx_enroll_store_reply_t;
 
 
@@ -391,6 +405,11 @@ ngx_int_t ngx_enroll_store_pending_decide(ngx_enroll_redis_t *redis,
 ngx_int_t ngx_enroll_store_refused(ngx_enroll_redis_t *redis, ngx_str_t *ca,
     ngx_enroll_store_audit_t *audit, ngx_enroll_store_handler_pt handler,
     void *data);
+
+/* totals: TOTALS */
+
+ngx_int_t ngx_enroll_store_totals(ngx_enroll_redis_t *redis, ngx_str_t *ca,
+    ngx_enroll_store_handler_pt handler, void *data);
 
 /*
  * audit_list: LISTED, the oldest first: limit entries at most, fewer where they

@@ -157,6 +157,26 @@ ngx_enroll_store_pending_decide(ngx_enroll_redis_t *redis,
 }
 
 
+ngx_int_t
+ngx_enroll_store_totals(ngx_enroll_redis_t *redis, ngx_str_t *ca,
+    ngx_enroll_store_handler_pt handler, void *data)
+{
+    ngx_str_t                 none = ngx_null_string;
+    ngx_enroll_store_args_t  *args;
+
+    args = ngx_enroll_store_args(redis, ca);
+    if (args == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ngx_enroll_store_key(args, "counters", &none);
+    ngx_enroll_store_key(args, "", &none);
+
+    return ngx_enroll_store_send(args, redis, &ngx_enroll_script_totals,
+                                 handler, data);
+}
+
+
 /* netstrings, one for each field */
 
 ngx_int_t

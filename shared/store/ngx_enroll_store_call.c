@@ -38,6 +38,10 @@ static void ngx_enroll_store_answer(void *data, struct redisReply *reply);
 static ngx_int_t ngx_enroll_store_values(ngx_enroll_store_call_t *call,
     struct redisReply *reply, ngx_enroll_store_reply_t *r);
 static ngx_enroll_store_e ngx_enroll_store_result(struct redisReply *reply);
+static ngx_int_t ngx_enroll_store_totals_values(struct redisReply *reply,
+    ngx_enroll_store_totals_t *totals);
+static ngx_int_t ngx_enroll_store_count(struct redisReply *reply,
+    ngx_uint_t n, ngx_uint_t *count);
 static ngx_int_t ngx_enroll_store_string(struct redisReply *reply,
     ngx_uint_t n, ngx_str_t *value);
 
@@ -71,6 +75,7 @@ static ngx_enroll_store_word_t  ngx_enroll_store_words[] = {
     { ngx_string("below"), NGX_ENROLL_STORE_BELOW },
     { ngx_string("limited"), NGX_ENROLL_STORE_LIMITED },
     { ngx_string("noted"), NGX_ENROLL_STORE_NOTED },
+    { ngx_string("totals"), NGX_ENROLL_STORE_TOTALS },
     { ngx_null_string, NGX_ENROLL_STORE_DOWN }
 };
 
@@ -417,15 +422,17 @@ ngx_enroll_store_values(ngx_enroll_store_call_t *call,
 
     case NGX_ENROLL_STORE_LISTED:
 
-        if (ngx_enroll_store_string(reply, 1, &number) != NGX_OK
+        if (ngx_enroll_store_count(reply, 1, &r->total) != NGX_OK
             || ngx_enroll_store_string(reply, 2, &r->list) != NGX_OK)
         {
             return NGX_ERROR;
         }
 
-        r->total = ngx_atoi(number.data, number.len);
+        return NGX_OK;
 
-        return r->total == (ngx_uint_t) NGX_ERROR ? NGX_ERROR : NGX_OK;
+    case NGX_ENROLL_STORE_TOTALS:
+
+        return ngx_enroll_store_totals_values(reply, &r->totals);
 
     default:
         return NGX_OK;
@@ -451,6 +458,46 @@ ngx_enroll_store_result(struct redisReply *reply)
     }
 
     return NGX_ENROLL_STORE_DOWN;
+}
+
+
+static ngx_int_t
+ngx_enroll_store_totals_values(struct redisReply *reply,
+    ngx_enroll_store_totals_t *totals)
+{
+    if (ngx_enroll_store_count(reply, 1, &totals->issued) != NGX_OK
+        || ngx_enroll_store_count(reply, 2, &totals->renewed) != NGX_OK
+        || ngx_enroll_store_count(reply, 3, &totals->total) != NGX_OK
+        || ngx_enroll_store_count(reply, 4, &totals->challenges) != NGX_OK
+        || ngx_enroll_store_count(reply, 5, &totals->waiting) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_enroll_store_count(struct redisReply *reply, ngx_uint_t n,
+    ngx_uint_t *count)
+{
+    ngx_int_t  i;
+    ngx_str_t  number;
+
+    if (ngx_enroll_store_string(reply, n, &number) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    i = ngx_atoi(number.data, number.len);
+
+    if (i == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    *count = (ngx_uint_t) i;
+
+    return NGX_OK;
 }
 
 
