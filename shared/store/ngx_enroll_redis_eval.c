@@ -254,9 +254,17 @@ ngx_enroll_redis_call_error(ngx_enroll_redis_call_t *call, redisReply *reply)
                   &redis->address, call->script->name, len, reply->str);
 
     if (ngx_strncmp(reply->str, "READONLY ", 9) == 0
+        || ngx_strncmp(reply->str, "MOVED ", 6) == 0
         || ngx_strncmp(reply->str, "LOADING ", 8) == 0
         || ngx_strncmp(reply->str, "MASTERDOWN ", 11) == 0)
     {
+        /*
+         * It was the master when it was connected to.  As if it had never
+         * been: its other addresses are tried, and its name is looked up.
+         */
+
+        redis->state = NGX_ENROLL_REDIS_CONNECTING;
+
         ngx_enroll_redis_drop(redis, NGX_ENROLL_REDIS_UNFIT,
                               "it does not take what is to be kept");
     }
