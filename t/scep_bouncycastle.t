@@ -17,19 +17,16 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use Enroll;
+use EnrollClients;
 use EnrollDER;
 use EnrollRA;
 
 ##############################################################################
 
-my @jars = map { "/usr/share/java/$_.jar" } qw(bcprov bcutil bcpkix);
--e or plan(skip_all => "no $_") for @jars;
-
-my $t = Enroll->new(need => ['javac', 'java']);
-my $path = join ':', @jars, $t->dir('classes');
-my ($rc, $out) = $t->command('javac', '-nowarn', '-cp', $path, '-d',
-    $t->dir('classes'), "$FindBin::Bin/java/ScepClient.java");
-is($rc, 0, 'the client compiles') or diag($out);
+my $t = Enroll->new;
+my $lacks = bouncycastle_lacks();
+plan(skip_all => $lacks) if $lacks;
+is(bouncycastle_compile($t), '', 'the client compiles');
 
 ra_files($t);
 $t->conf(ra_cas() . <<'CONF' . ra_locations('') . "    }\n");
@@ -178,31 +175,12 @@ $t->done;
 
 # sends a message for each [CA, key, options]; what came back, with der
 sub client {
-    my @lines;
-    for my $i (0 .. $#_) {
-        my ($ca, $key, $o) = @{$_[$i]};
-        my ($sig, $enc) = $ca eq 'rsa' ? ('rsa', 'rsa')
-            : ("$ca-ra", $ca eq 'split' ? 'split-enc' : "$ca-ra");
-        my %o = (%$o, key => $t->dir("$key.key"), cert => $t->dir("$key.crt"),
-            url => 'http://127.0.0.1:' . $t->port('plain') . '/'
-                   . ($o->{at} // $ca) . '/scep',
-            ra => $t->dir(($o->{ra} // $enc) . '.crt'),
-            sig => $t->dir("$sig.crt"), issuer => $t->dir("$ca.crt"),
-            subject => 'O=Example,CN=dev1', dns => 'dev1.example.com',
-            out => $t->dir("out$i"));
-        unlink $o{out};
-        push @lines, join ' ', map { "$_=$o{$_}" } sort keys %o;
-    }
-
-    my $in = $t->write('messages', join '', map { "$_\n" } @lines);
-    my ($rc, $out) = $t->command('timeout', 120, 'java', '-cp', $path,
-        'ScepClient', $in);
-    my @results = split /\n/, $out;
-    diag($out) if $rc || @results != @lines;
-
-    return map {
-        my %r = map { split /=/, $_, 2 } split / /, $results[$_] // '';
-        diag($r{error}) if defined $r{error};
-        +{ %r, der => $t->read("out$_") };
-    } 0 .. $#lines;
+    my @answers = bouncycastle($t, map {
+        my ($ca, $key, $o) = @$_;
+        my %o = %$o;
+        my $at = delete $o{at} // $ca;
+        ['http://127.0.0.1:' . $t->port('plain') . "/$at/scep", $ca, $key, \%o]
+    } @_);
+    defined $_->{error} and diag($_->{error}) for @answers;
+    return @answers;
 }

@@ -14,16 +14,16 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use Enroll;
+use EnrollClients;
 use EnrollDER;
 use EnrollRA;
 
 ##############################################################################
 
-my $dir = '/usr/lib/certmonger';
--x "$dir/$_" or plan(skip_all => "no $dir/$_")
-    for 'certmonger-session', 'scep-submit';
+my $lacks = certmonger_lacks();
+plan(skip_all => $lacks) if $lacks;
 
-my $t = Enroll->new(need => ['getcert']);
+my $t = Enroll->new;
 
 ra_files($t);
 $t->conf(ra_cas() . <<'CONF' . ra_locations('') . "    }\n");
@@ -39,37 +39,16 @@ CONF
 $t->run;
 my $url = 'http://127.0.0.1:' . $t->port('plain');
 
-# what it reads and writes, and where it listens
-
-$ENV{HOME} = $t->dir;
-for ('config', 'requests', 'cas', 'local_ca') {
-    mkdir $t->dir($_);
-    $ENV{'CERTMONGER_' . uc . '_DIR'} = $t->dir($_);
-}
-mkdir $ENV{CERTMONGER_TMPDIR} = $t->dir('tmp');
-
-# of an RSA CA alone it has to be told that it is the RA, too: it takes the
-# first certificate of two for that
-
-my %more = (rsa => ' -r ' . $t->dir('rsa.crt') . ' -N ' . $t->dir('rsa.crt'));
-for (@RAS, 'manual') {
-    my $more = $more{$_} // '';
-    $t->write("cas/$_", "id=$_\nca_type=EXTERNAL\n"
-        . "ca_external_helper=$dir/scep-submit -u $url/$_/scep$more\n");
-}
-
-my $daemon = Enroll::spawn($t->dir('certmonger.log'),
-    "$dir/certmonger-session", '-n', '-L', '-P', $t->dir('certmonger.sock'));
-$ENV{CERTMONGER_PVT_ADDRESS} = 'unix:path=' . $t->dir('certmonger.sock');
-
-if (!wait_for { (my ($rc) = getcert('list-cas'))[0] == 0 } 15) {
-    diag($t->read('certmonger.log'));
+my $daemon = certmonger_start($t, map {
+    $_ => ["$url/$_/scep", $_ eq 'manual' ? 'ec' : $_]
+} @RAS, 'manual');
+if (!$daemon) {
     $t->stop;
     plan(skip_all => 'certmonger\'s daemon does not run here');
 }
 
 for my $ca ('ra', 'ec', 'split') {
-    is(wait_for { (getcert('list-cas', '-c', $ca))[1] =~ /SHA1/ }, 1,
+    is(wait_for { (getcert($t, 'list-cas', '-c', $ca))[1] =~ /SHA1/ }, 1,
         "$ca: GetCACert");
 }
 
@@ -129,24 +108,22 @@ $t->done;
 
 ##############################################################################
 
-sub getcert { $t->command('timeout', 40, 'getcert', @_) }
-
 # a new certificate, or '', and what getcert says
 sub request {
     my ($ca, $name, $challenge, $wait) = @_;
     my ($key, $crt) = map { $t->dir("$name.$_") } 'key', 'pem';
 
-    my (undef, $out) = getcert('request', '-c', $ca, '-I', $name,
+    my (undef, $out) = getcert($t, 'request', '-c', $ca, '-I', $name,
         '-k', $key, '-f', $crt, '-N', 'CN=dev1,O=Example',
         '-D', 'dev1.example.com', '-L', $challenge, '-v', '-w',
         '--wait-timeout', $wait // 30);
-    return (has($name), $out . (getcert('list', '-i', $name))[1]);
+    return (has($name), $out . (getcert($t, 'list', '-i', $name))[1]);
 }
 
 sub renew {
     my ($name, $how) = @_;
     my $had = has($name);
-    my (undef, $out) = getcert($how, '-i', $name, '-v', '-w',
+    my (undef, $out) = getcert($t, $how, '-i', $name, '-v', '-w',
                                '--wait-timeout', 30);
     my $has = has($name);
     diag($out) if $had eq $has;
@@ -168,7 +145,7 @@ sub poll {
         =~ /^scep_gic=(-----BEGIN.*?\n -----END[^\n]*\n)/ms or return -1;
     $message =~ s/^ //mg;
 
-    my ($rc, $out) = $t->command('timeout', 20, "$dir/scep-submit", '-u',
+    my ($rc, $out) = $t->command('timeout', 20, '/usr/lib/certmonger/scep-submit', '-u',
         "$url/manual/scep", '-r', $t->dir('ec-ra.crt'),
         '-N', $t->dir('ec.crt'), '-g', $t->write('gic.pem', $message));
     diag($out) if $rc > 1;

@@ -12,10 +12,10 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use Digest::SHA ();
 use Test::More;
 
 use Enroll;
+use EnrollClients;
 use EnrollDER;
 use EnrollRA;
 
@@ -37,39 +37,33 @@ $t->run;
 
 ##############################################################################
 
-# It encrypts to all that GetCACert carries, unless it is told to which one,
-# and it takes answers of that one only: so not with two RAs.
-
 for my $ca (grep { $_ ne 'split' } @RAS) {
-    my @ra = $ca eq 'rsa' ? () : ('-ca-fingerprint',
-        Digest::SHA::sha256_hex(unpem($t->read("$ca-ra.crt"))));
-
-    my $der = scepclient($ca, "$ca-dev", 'secret', @ra);
+    my $der = enrols($ca, "$ca-dev", 'secret');
     my $cert = ra_checks($t, $ca, $der, "$ca-dev", 'PKCSReq');
     like($der && $t->x509($der, '-subject', '-nameopt', 'RFC2253'),
         qr/CN=dev1,OU=MDM,O=scep-client,C=US$/, "$ca: the subject");
 
     # it signs with its certificate once it has one; without the challenge too
 
-    my $new = scepclient($ca, "$ca-dev", 'secret', @ra);
+    my $new = enrols($ca, "$ca-dev", 'secret');
     isnt(ra_checks($t, $ca, $new, "$ca-dev", 'renewed')->{serial} // '',
         $cert->{serial}, "$ca: another certificate");
-    $new = scepclient($ca, "$ca-dev", undef, @ra);
+    $new = enrols($ca, "$ca-dev", undef);
     ra_checks($t, $ca, $new, "$ca-dev", 'renewed without the challenge');
     is($t->count('renewed', $ca), 2, "$ca: two renewals");
 
     # the denied twins
 
     my $n = $t->count('issued', $ca);
-    is(scepclient($ca, "$ca-bad", 'wrong', @ra), '', "$ca: a wrong challenge");
-    is(scepclient($ca, "$ca-bad", undef, @ra), '', "$ca: no challenge");
-    is(scepclient($ca, "$ca-dev", 'wrong', @ra), '',
+    is(enrols($ca, "$ca-bad", 'wrong'), '', "$ca: a wrong challenge");
+    is(enrols($ca, "$ca-bad", undef), '', "$ca: no challenge");
+    is(enrols($ca, "$ca-dev", 'wrong'), '',
         "$ca: a renewal with a wrong challenge");
     is($t->count('issued', $ca), $n, "$ca: nothing is issued for these");
 }
 
 my $n = $t->count('issued', 'rsa');
-is(scepclient($_, "$_-dev", 'secret'), '', "not in a location that is $_")
+is(enrols($_, "$_-dev", 'secret'), '', "not in a location that is $_")
     for 'modern', 'des', 'sha1';
 is($t->count('issued', 'rsa'), $n, 'nothing is issued there');
 
@@ -77,21 +71,19 @@ $t->done;
 
 ##############################################################################
 
-# the certificate, or ''; the one it has, NAME.pem, is replaced by a new one
-sub scepclient {
-    my ($path, $name, $challenge, @more) = @_;
-    my $file = $t->dir("$name/cert.pem");
-    mkdir $t->dir($name);
+# the certificate, or ''; the one it has, NAME/cert.pem, is replaced by a new
+# one
+sub enrols {
+    my ($path, $name, $challenge) = @_;
+    my $url = 'http://127.0.0.1:' . $t->port('plain') . "/$path/scep";
+    my $ca = (grep { $_ eq $path } @RAS) ? $path : 'rsa';
     unlink $t->dir("$name/csr.pem");    # else it asks with this one again
-    my $had = $t->read($file);
+    my $had = $t->read("$name/cert.pem");
 
-    $t->command('timeout', 20, 'scepclient', '-server-url',
-        'http://127.0.0.1:' . $t->port('plain') . "/$path/scep",
-        '-cn', 'dev1', '-private-key', $t->dir("$name/key.pem"),
-        '-certificate', $file,
-        defined $challenge ? ('-challenge', $challenge) : (), @more);
+    $t->command(scepclient($t, $url, $ca, $name,
+        defined $challenge ? ('-challenge', $challenge) : ()));
 
     $t->write("$name.key", $t->read("$name/key.pem"));
-    my $has = $t->read($file);
+    my $has = $t->read("$name/cert.pem");
     return $has ne $had ? unpem($has) : '';
 }

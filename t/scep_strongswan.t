@@ -14,25 +14,23 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use Enroll;
+use EnrollClients;
 use EnrollDER;
 use EnrollRA;
 
 ##############################################################################
 
-my $t = Enroll->new(need => ['pki']);
-
-if (($t->command('pki', '--scep', '--help'))[1] !~ /--cacert-enc/) {
-    plan(skip_all => 'pki has no --scep');
-}
+my $t = Enroll->new;
+my $lacks = strongswan_lacks($t);
+plan(skip_all => $lacks) if $lacks;
 
 ra_files($t);
-$t->conf(ra_cas() . <<'CONF' . ra_locations('') . "    }\n");
+my $manual = ra_locations('enroll_approval manual;', '/manual');
+$t->conf(ra_cas() . <<'CONF' . ra_locations('') . "$manual    }\n");
     scep_challenge secret;
 
     server {
         listen 127.0.0.1:%%PORT_plain%%;
-        location /manual/rsa/ { scep rsa; enroll_approval manual; }
-        location /manual/split/ { scep split; enroll_approval manual; }
         location /api/ {
             enroll_api $arg_ca guard=address allow=127.0.0.1;
         }
@@ -116,24 +114,30 @@ for my $ca (@RAS) {
 
 # PENDING; its CertPoll names as the issuer whom it encrypts to: the CA or RA
 
-for (['rsa', 'approve'], ['rsa', 'deny'], ['split', 'approve']) {
-    my ($ca, $decision) = @$_;
-    my $key = "$ca-$decision";
-    $t->key($key, 'rsa:2048');
-    my $n = $t->count('issued', $ca);
+my %issued = map { $_ => $t->count('issued', $_) } @RAS;
+for my $decision ('approve', 'deny') {
+    my %pid;
+    for my $ca (@RAS) {
+        $t->key("$ca-$decision", 'rsa:2048');
+        $pid{$ca} = Enroll::spawn($t->dir("$ca-$decision.pem"),
+            command("manual/$ca", $ca, "$ca-$decision", @password,
+                    '--interval', 1, '--maxpolltime', 20));
+    }
+    for my $ca (@RAS) {
+        is(wait_for { ra_approve($t, $ca, $decision) }, 1,
+            "$ca, $decision: it waits");
+    }
+    for my $ca (@RAS) {
+        Enroll::reap($pid{$ca}, 30);
+        my $der = found($t->read("$ca-$decision.pem"));
 
-    my $pid = Enroll::spawn($t->dir("$key.pem"), command("manual/$ca", $ca,
-        $key, @password, '--interval', 1, '--maxpolltime', 20));
-    is(wait_for { ra_approve($t, $ca, $decision) }, 1,
-        "$ca, $decision: it waits");
-    Enroll::reap($pid, 30);
-    my $der = found($t->read("$key.pem"));
-
-    if ($decision eq 'approve') {
-        ra_checks($t, $ca, $der, $key, 'CertPoll');
-    } else {
-        is($der, '', "$ca: denied");
-        is($t->count('issued', $ca), $n, "$ca: nothing is issued");
+        if ($decision eq 'approve') {
+            ra_checks($t, $ca, $der, "$ca-$decision", 'CertPoll');
+        } else {
+            is($der, '', "$ca: denied");
+            is($t->count('issued', $ca), $issued{$ca} + 1,
+                "$ca: nothing is issued");
+        }
     }
 }
 
@@ -154,13 +158,6 @@ sub scepca {
         '--outform', 'pem', '--force');
 }
 
-# (who signs, who decrypts), but a CA itself
-sub ras {
-    my ($ca) = @_;
-    return $ca eq 'rsa' ? () : $ca eq 'split' ? ('split-ra', 'split-enc')
-           : "$ca-ra";
-}
-
 # the options that renew a certificate
 sub with {
     my ($name) = @_;
@@ -168,26 +165,12 @@ sub with {
 }
 
 sub command {
-    my ($path, $ca, $key, @more) = @_;
-    my @ras = (ras($ca), $ca);
-    my $enc = @ras == 3 ? $ras[1] : $ras[0];
-    my @dn = (grep { $_ eq '--dn' } @more) ? ()
-             : ('--dn', 'O=Example, CN=dev1');
-
-    return ('timeout', 40, 'pki', '--scep', '--url', url($path),
-        '--in', $t->dir("$key.key"), @dn, '--san', 'dev1.example.com',
-        '--cacert-sig', $t->dir("$ras[0].crt"),
-        '--cacert-enc', $t->dir("$enc.crt"),
-        '--cacert', $t->dir("$ca.crt"), '--outform', 'pem', @more);
+    my ($path, @more) = @_;
+    return strongswan($t, url($path), @more);
 }
 
 # the certificate, or ''
 sub scep {
     my (undef, $out) = $t->command(command(@_));
     return found($out);
-}
-
-sub found {
-    my ($out) = @_;
-    return $out =~ /BEGIN CERTIFICATE/ ? unpem($out) : '';
 }

@@ -70,11 +70,12 @@ sub file {
            . "        ${directive}_key %%DIR%%/$name.key;\n";
 }
 
-# a location for each, with directives more
+# a location for each, with directives more, below a path
 sub ra_locations {
-    my ($more) = @_;
+    my ($more, $path) = @_;
+    $path //= '';
     return join '', map {
-        "        location /$_/ { scep $_; $more }\n"
+        "        location $path/$_/ { scep $_; $more }\n"
     } @RAS;
 }
 

@@ -385,7 +385,7 @@ sub response {
     };
     alarm 0;
     my ($head, $body) = split /\r\n\r\n/, $all, 2;
-    return EnrollConn::parsed("$head\r\n\r\n", $body // '');
+    return EnrollConn::parsed(($head // '') . "\r\n\r\n", $body // '');
 }
 
 sub query {
@@ -403,7 +403,7 @@ sub query {
 # wrong (what is not as it has to be) }; undef where it is none.
 sub open {
     my ($self, $r, $m, %o) = @_;
-    return undef if ($r->{status} // 0) != 200
+    return undef if ($r->{status} // '') ne '200'
                     || ($r->{type} // '') ne 'application/x-pki-message';
 
     my %a = (wrong => []);
