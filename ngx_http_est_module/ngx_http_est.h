@@ -8,7 +8,7 @@
 #define _NGX_HTTP_EST_H_INCLUDED_
 
 
-#include "ngx_http_enroll.h"
+#include "ngx_http_enroll_pages.h"
 
 
 #define NGX_HTTP_EST_AUTH_ANY           0
@@ -16,6 +16,8 @@
 #define NGX_HTTP_EST_AUTH_BASIC         2
 #define NGX_HTTP_EST_AUTH_BOTH          3
 #define NGX_HTTP_EST_AUTH_NONE          4
+
+#define NGX_HTTP_EST_REALM              "Basic realm=\"EST\""
 
 #define NGX_HTTP_EST_LINE               64    /* columns, for old clients */
 
@@ -49,6 +51,7 @@ typedef struct {
     ngx_array_t                  *users;      /* of ngx_http_enroll_user_t */
     STACK_OF(X509)               *client_ca;
     ngx_flag_t                    unrecorded;
+    ngx_flag_t                    debug;
     ngx_msec_t                    repeat;
     ngx_http_complex_value_t     *wrap;
     ngx_array_t                  *csrattrs;   /* of ngx_str_t, or NULL: auto */
@@ -63,6 +66,16 @@ ngx_int_t ngx_http_est_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_est_operation(ngx_str_t *name);
 
 /*
+ * The one place that decides whether the asker is somebody: ENROLL_OK with
+ * a certificate accepted, or a password noted for the check on a thread, or
+ * where nobody in particular may ask.  auth: as est_auth has it
+ */
+
+enroll_outcome_e ngx_http_est_authenticate(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er, ngx_http_est_loc_conf_t *eslcf,
+    ngx_uint_t auth);
+
+/*
  * The CsrAttrs of a location for a profile: NGX_OK, NGX_DECLINED where there
  * is nothing to say, NGX_ERROR; what is allocated is of the pool
  */
@@ -71,7 +84,16 @@ ngx_int_t ngx_http_est_csrattrs(ngx_pool_t *pool,
     ngx_http_est_loc_conf_t *eslcf, ngx_http_enroll_profile_t *profile,
     ngx_http_est_payload_t *payload);
 
+/* pages */
+
+extern const ngx_http_enroll_pages_t  ngx_http_est_pages;
+
+ngx_int_t ngx_http_est_page(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er, ngx_http_est_loc_conf_t *eslcf);
+
 /* codec */
+
+extern const char  *ngx_http_est_types[];      /* of requests; NULL ends it */
 
 extern const ngx_http_enroll_protocol_t  ngx_http_est_protocol;
 

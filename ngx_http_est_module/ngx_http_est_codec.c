@@ -50,7 +50,7 @@ const ngx_http_enroll_protocol_t  ngx_http_est_protocol = {
 };
 
 
-static const char  *ngx_http_est_types[] = {
+const char  *ngx_http_est_types[] = {
     "application/pkcs10",
     "application/pkcs7-mime",
     "application/x-pem-file",
@@ -437,7 +437,7 @@ ngx_http_est_refuse(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
     case ENROLL_UNAUTHORIZED:
     case ENROLL_BAD_PASSWORD:
         name = "WWW-Authenticate";
-        ngx_str_set(&value, "Basic realm=\"EST\"");
+        ngx_str_set(&value, NGX_HTTP_EST_REALM);
         break;
 
     case ENROLL_METHOD:

@@ -17,8 +17,6 @@
 
 static enroll_outcome_e ngx_http_est_form(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er, ngx_http_est_loc_conf_t *eslcf);
-static enroll_outcome_e ngx_http_est_authenticate(ngx_http_request_t *r,
-    ngx_http_enroll_request_t *er, ngx_http_est_loc_conf_t *eslcf);
 
 
 static const struct {
@@ -97,6 +95,7 @@ ngx_http_est_form(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
 {
     ngx_int_t          n;
     ngx_str_t          rest, *coding;
+    ngx_uint_t         methods;
     ngx_connection_t  *c;
     enroll_outcome_e   rc;
 
@@ -125,13 +124,28 @@ ngx_http_est_form(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
         ngx_http_enroll_rest(r, er->endpoint, &rest);
     }
 
+    methods = NGX_HTTP_GET|NGX_HTTP_HEAD;
+
     n = ngx_http_est_operation(&rest);
 
-    if (n == NGX_DECLINED) {
-        return ENROLL_NO_OPERATION;
-    }
+    if (n != NGX_DECLINED) {
+        er->operation = ngx_http_est_operations[n].name;
+        methods = ngx_http_est_operations[n].methods;
 
-    er->operation = ngx_http_est_operations[n].name;
+    } else {
+
+        switch (ngx_http_enroll_page(r, er, &ngx_http_est_pages, &rest)) {
+
+        case NGX_OK:
+            break;
+
+        case NGX_DECLINED:
+            return ENROLL_NO_OPERATION;
+
+        default:
+            return ENROLL_INTERNAL;
+        }
+    }
 
     rc = ngx_http_enroll_find(r, er);
 
@@ -139,7 +153,7 @@ ngx_http_est_form(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
         return rc;
     }
 
-    if (!(r->method & ngx_http_est_operations[n].methods)) {
+    if (!(r->method & methods)) {
         return ENROLL_METHOD;
     }
 
@@ -194,6 +208,10 @@ ngx_http_est_handler(ngx_http_request_t *r)
 
     eslcf = ngx_http_get_module_loc_conf(r, ngx_http_est_module);
 
+    if (er->protocol == &ngx_http_est_pages.protocol) {
+        return ngx_http_est_page(r, er, eslcf);
+    }
+
     switch (ngx_http_est_operation(&er->operation)) {
 
     case NGX_HTTP_EST_CACERTS:
@@ -211,7 +229,7 @@ ngx_http_est_handler(ngx_http_request_t *r)
     er->repeat = eslcf->repeat;
     er->unrecorded = eslcf->unrecorded;
 
-    rc = ngx_http_est_authenticate(r, er, eslcf);
+    rc = ngx_http_est_authenticate(r, er, eslcf, eslcf->auth);
 
     if (rc != ENROLL_OK) {
         return ngx_http_enroll_end(r, er, rc);
@@ -221,15 +239,9 @@ ngx_http_est_handler(ngx_http_request_t *r)
 }
 
 
-/*
- * The one place that decides whether the asker is somebody: ENROLL_OK with
- * a certificate accepted, or a password noted for the check on a thread, or
- * where nobody in particular may ask.
- */
-
-static enroll_outcome_e
+enroll_outcome_e
 ngx_http_est_authenticate(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
-    ngx_http_est_loc_conf_t *eslcf)
+    ngx_http_est_loc_conf_t *eslcf, ngx_uint_t auth)
 {
     ngx_uint_t        reenroll;
     enroll_outcome_e  rc;
@@ -239,7 +251,7 @@ ngx_http_est_authenticate(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
 
     rc = ENROLL_NO_CLIENT_CERT;
 
-    if (eslcf->auth != NGX_HTTP_EST_AUTH_BASIC || reenroll) {
+    if (auth != NGX_HTTP_EST_AUTH_BASIC || reenroll) {
         rc = ngx_http_enroll_certificate(r, er, eslcf->client_ca);
     }
 
@@ -251,7 +263,7 @@ ngx_http_est_authenticate(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
         return ENROLL_RENEWAL_ISSUER;
     }
 
-    switch (eslcf->auth) {
+    switch (auth) {
 
     case NGX_HTTP_EST_AUTH_CERTIFICATE:
         return rc;

@@ -73,6 +73,13 @@ static ngx_command_t  ngx_http_est_commands[] = {
       offsetof(ngx_http_est_loc_conf_t, unrecorded),
       NULL },
 
+    { ngx_string("est_debug"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_est_loc_conf_t, debug),
+      NULL },
+
     { ngx_string("est_repeat"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -265,6 +272,7 @@ ngx_http_est_create_loc_conf(ngx_conf_t *cf)
     eslcf->users = NGX_CONF_UNSET_PTR;
     eslcf->client_ca = NGX_CONF_UNSET_PTR;
     eslcf->unrecorded = NGX_CONF_UNSET;
+    eslcf->debug = NGX_CONF_UNSET;
     eslcf->repeat = NGX_CONF_UNSET_MSEC;
     eslcf->csrattrs = NGX_CONF_UNSET_PTR;
 
@@ -286,6 +294,7 @@ ngx_http_est_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->users, prev->users, NULL);
     ngx_conf_merge_ptr_value(conf->client_ca, prev->client_ca, NULL);
     ngx_conf_merge_value(conf->unrecorded, prev->unrecorded, 0);
+    ngx_conf_merge_value(conf->debug, prev->debug, 0);
     ngx_conf_merge_msec_value(conf->repeat, prev->repeat, 600000);
     ngx_conf_merge_ptr_value(conf->csrattrs, prev->csrattrs, NULL);
 

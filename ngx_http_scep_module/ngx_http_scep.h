@@ -8,7 +8,7 @@
 #define _NGX_HTTP_SCEP_H_INCLUDED_
 
 
-#include "ngx_http_enroll.h"
+#include "ngx_http_enroll_pages.h"
 
 
 #define NGX_HTTP_SCEP_CHALLENGE_OFF       0
@@ -33,6 +33,7 @@ typedef struct {
     u_char                        secret[ENROLL_DIGEST_LEN];  /* its digest */
     ngx_uint_t                    legacy;         /* shifted, see below */
     ngx_flag_t                    unrecorded;
+    ngx_flag_t                    debug;
     ngx_flag_t                    chain;
     ngx_msec_t                    repeat;
     ngx_uint_t                    failures;       /* 0: any number */
@@ -70,6 +71,18 @@ ngx_int_t ngx_http_scep_answer(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er);
 
 
+/* what GetCACaps answers, of at most ENROLL_SCEP_CAPS_LEN; its length */
+
+size_t ngx_http_scep_caps(ngx_http_enroll_request_t *er,
+    ngx_http_scep_loc_conf_t *sclcf, u_char *text);
+
+/* what a location says of itself */
+
+ngx_int_t ngx_http_scep_page(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er, ngx_http_scep_loc_conf_t *sclcf);
+
+
+extern const ngx_http_enroll_pages_t     ngx_http_scep_pages;
 extern const ngx_http_enroll_protocol_t  ngx_http_scep_protocol;
 
 extern ngx_str_t  ngx_http_scep_get_ca_caps;

@@ -190,7 +190,6 @@ static ngx_int_t
 ngx_http_scep_send_caps(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
 {
     ngx_str_t                  body;
-    ngx_uint_t                 caps;
     ngx_http_scep_loc_conf_t  *sclcf;
 
     sclcf = ngx_http_get_module_loc_conf(r, ngx_http_scep_module);
@@ -200,16 +199,26 @@ ngx_http_scep_send_caps(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
         return NGX_ERROR;
     }
 
+    body.len = ngx_http_scep_caps(er, sclcf, body.data);
+
+    return ngx_http_enroll_send(r, NGX_HTTP_OK, "text/plain", &body);
+}
+
+
+size_t
+ngx_http_scep_caps(ngx_http_enroll_request_t *er,
+    ngx_http_scep_loc_conf_t *sclcf, u_char *text)
+{
+    ngx_uint_t  caps;
+
     caps = ENROLL_SCEP_CAP_RENEWAL;
 
     if (er->ca->pki.next) {
         caps |= ENROLL_SCEP_CAP_NEXT_CA;
     }
 
-    body.len = enroll_scep_caps((char *) body.data,
-                                ngx_http_scep_legacy_bits(sclcf), caps);
-
-    return ngx_http_enroll_send(r, NGX_HTTP_OK, "text/plain", &body);
+    return enroll_scep_caps((char *) text, ngx_http_scep_legacy_bits(sclcf),
+                            caps);
 }
 
 

@@ -17,6 +17,8 @@
 #define NGX_HTTP_SCEP_OPERATION  (3 * (sizeof("GetNextCACert") - 1))
 
 
+static ngx_int_t ngx_http_scep_find_page(ngx_http_request_t *r,
+    ngx_http_enroll_request_t *er);
 static ngx_int_t ngx_http_scep_operation(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er);
 
@@ -46,6 +48,10 @@ ngx_http_scep_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (ngx_http_scep_find_page(r, er) == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     rc = ngx_http_enroll_find(r, er);
 
     if (rc != ENROLL_OK) {
@@ -60,6 +66,10 @@ ngx_http_scep_handler(ngx_http_request_t *r)
                       "CA \"%V\" has no RSA key and no \"ra_certificate\"",
                       &er->ca->name);
         return ngx_http_enroll_end(r, er, ENROLL_NO_CA);
+    }
+
+    if (er->protocol == &ngx_http_scep_pages.protocol) {
+        return ngx_http_scep_page(r, er, sclcf);
     }
 
     if (ngx_http_scep_operation(r, er) != NGX_OK) {
@@ -98,6 +108,27 @@ ngx_http_scep_handler(ngx_http_request_t *r)
     }
 
     return ngx_http_enroll_end(r, er, ENROLL_SERVED);
+}
+
+
+/* what has no operation is none of SCEP's, unless it is a POST */
+
+static ngx_int_t
+ngx_http_scep_find_page(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
+{
+    ngx_str_t  value;
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
+        || ngx_http_arg(r, (u_char *) "operation", sizeof("operation") - 1,
+                        &value)
+           == NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_enroll_rest(r, er->endpoint, &value);
+
+    return ngx_http_enroll_page(r, er, &ngx_http_scep_pages, &value);
 }
 
 

@@ -87,6 +87,13 @@ static ngx_command_t  ngx_http_scep_commands[] = {
       offsetof(ngx_http_scep_loc_conf_t, unrecorded),
       NULL },
 
+    { ngx_string("scep_debug"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_scep_loc_conf_t, debug),
+      NULL },
+
     { ngx_string("scep_chain"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -248,6 +255,7 @@ ngx_http_scep_create_loc_conf(ngx_conf_t *cf)
     sclcf->ca_certs = NGX_CONF_UNSET_UINT;
     sclcf->challenge = NGX_CONF_UNSET_UINT;
     sclcf->unrecorded = NGX_CONF_UNSET;
+    sclcf->debug = NGX_CONF_UNSET;
     sclcf->chain = NGX_CONF_UNSET;
     sclcf->repeat = NGX_CONF_UNSET_MSEC;
     sclcf->failures = NGX_CONF_UNSET_UINT;
@@ -274,6 +282,7 @@ ngx_http_scep_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_bitmask_value(conf->legacy, prev->legacy,
                                  NGX_CONF_BITMASK_SET);
     ngx_conf_merge_value(conf->unrecorded, prev->unrecorded, 0);
+    ngx_conf_merge_value(conf->debug, prev->debug, 0);
     ngx_conf_merge_value(conf->chain, prev->chain, 0);
     ngx_conf_merge_msec_value(conf->repeat, prev->repeat, 600000);
     ngx_conf_merge_uint_value(conf->failures, prev->failures, 100);

@@ -84,10 +84,10 @@ is(($t->command('openssl', 'x509', '-in', $t->keep('short', $der),
 
 my $state = $t->state;
 for my $path ('/.well-known/est/nosuch/cacerts', '/.well-known/est/a/b/cacerts',
-    '/.well-known/est/', '/.well-known/est/cacerts/',
+    '/.well-known/est/cacerts/',
     '/.well-known/est/CACERTS',
     '/.well-known/est/frobnicate', '/.well-known/est/cacertsx',
-    '/.well-known/est/cacert', '/.well-known/est/b/', '/.well-known/est/b/x',
+    '/.well-known/est/cacert', '/.well-known/est/b/x',
     '/.well-known/est/cacerts/cacerts', '/.well-known/est/' . 'x' x 4000,
     '/.well-known/est/%0d%0aSet-Cookie:x/cacerts', '/.well-known/est/*/cacerts',
     '/.well-known/est/{a}/cacerts', '/.well-known/est/cacerts%20',

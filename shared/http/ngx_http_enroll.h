@@ -60,6 +60,7 @@ typedef struct {
     enroll_ca_t                   pki;
     u_char                        key_digest[ENROLL_DIGEST_LEN];
     enroll_ra_t                   ra;         /* sign_key NULL: none */
+    ngx_uint_t                    unusable;   /* in this worker: the key */
 
     /* as configured */
 
@@ -121,6 +122,7 @@ typedef struct {
     ngx_msec_t                    pending;    /* how long a request waits */
     ngx_uint_t                    pending_max;
     ngx_uint_t                    pending_per_address;
+    ngx_uint_t                    pages;      /* NGX_HTTP_ENROLL_PAGE_... */
 } ngx_http_enroll_loc_conf_t;
 
 
@@ -250,7 +252,8 @@ struct ngx_http_enroll_request_s {
     ngx_http_enroll_intent_e            intent;
     ngx_int_t                         (*ask)(ngx_http_enroll_request_t *er);
                                                    /* returns as the store's
-                                                      verbs do */
+                                                      verbs do, or NGX_DONE:
+                                                      the outcome stands */
     ngx_msec_t                          repeat;
     ngx_str_t                           context;      /* part of what makes
                                                          requests the same */
@@ -506,6 +509,8 @@ ngx_int_t ngx_http_enroll_send(ngx_http_request_t *r, ngx_uint_t status,
     const char *type, ngx_str_t *body);
 ngx_int_t ngx_http_enroll_send_refusal(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er);
+ngx_int_t ngx_http_enroll_refusal_headers(ngx_http_request_t *r,
+    const enroll_outcome_t *outcome);
 
 /* text, into a pool; s is freed, NULL gives an empty string */
 

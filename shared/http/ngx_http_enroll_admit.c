@@ -70,7 +70,10 @@ ngx_http_enroll_admit(ngx_http_enroll_request_t *er)
         return NGX_AGAIN;
     }
 
-    er->outcome = (rc == NGX_DECLINED) ? ENROLL_STORE_DOWN : ENROLL_INTERNAL;
+    if (rc != NGX_DONE) {
+        er->outcome = (rc == NGX_DECLINED) ? ENROLL_STORE_DOWN
+                                           : ENROLL_INTERNAL;
+    }
 
     return NGX_DONE;
 }

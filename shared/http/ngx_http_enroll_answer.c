@@ -175,36 +175,13 @@ ngx_int_t
 ngx_http_enroll_send_refusal(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er)
 {
-    ngx_str_t                value, body;
+    ngx_str_t                body;
     const enroll_outcome_t  *outcome;
 
     outcome = enroll_outcome(er->outcome);
 
-    value.data = (u_char *) outcome->reason;
-    value.len = ngx_strlen(value.data);
-
-    if (ngx_http_enroll_header(r, "X-Enroll-Reason", &value) != NGX_OK) {
+    if (ngx_http_enroll_refusal_headers(r, outcome) != NGX_OK) {
         return NGX_ERROR;
-    }
-
-    ngx_str_null(&value);
-
-    switch (outcome->http) {
-
-    case NGX_HTTP_SERVICE_UNAVAILABLE:
-        ngx_str_set(&value, "5");
-        break;
-
-    case NGX_HTTP_ACCEPTED:
-    case NGX_HTTP_TOO_MANY_REQUESTS:
-        ngx_str_set(&value, "60");
-        break;
-    }
-
-    if (value.len) {
-        if (ngx_http_enroll_header(r, "Retry-After", &value) != NGX_OK) {
-            return NGX_ERROR;
-        }
     }
 
     if (outcome->http == NGX_HTTP_UNAUTHORIZED) {
@@ -223,4 +200,38 @@ ngx_http_enroll_send_refusal(ngx_http_request_t *r,
     body.data[body.len - 1] = LF;
 
     return ngx_http_enroll_send(r, outcome->http, "text/plain", &body);
+}
+
+
+/* the reason, and when to try again */
+
+ngx_int_t
+ngx_http_enroll_refusal_headers(ngx_http_request_t *r,
+    const enroll_outcome_t *outcome)
+{
+    ngx_str_t  value;
+
+    value.data = (u_char *) outcome->reason;
+    value.len = ngx_strlen(value.data);
+
+    if (ngx_http_enroll_header(r, "X-Enroll-Reason", &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    switch (outcome->http) {
+
+    case NGX_HTTP_SERVICE_UNAVAILABLE:
+        ngx_str_set(&value, "5");
+        break;
+
+    case NGX_HTTP_ACCEPTED:
+    case NGX_HTTP_TOO_MANY_REQUESTS:
+        ngx_str_set(&value, "60");
+        break;
+
+    default:
+        return NGX_OK;
+    }
+
+    return ngx_http_enroll_header(r, "Retry-After", &value);
 }

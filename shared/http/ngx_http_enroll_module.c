@@ -9,6 +9,7 @@
  */
 
 
+#include "ngx_http_enroll_pages.h"
 #include "ngx_http_enroll_status.h"
 
 
@@ -49,6 +50,16 @@ static ngx_conf_enum_t  ngx_http_enroll_approval_values[] = {
 
 static ngx_conf_num_bounds_t  ngx_http_enroll_status_size = {
     ngx_conf_check_num_bounds, 65536, 1024 * 1024 * 1024
+};
+
+
+static ngx_conf_bitmask_t  ngx_http_enroll_pages_values[] = {
+    { ngx_string("discovery"), NGX_HTTP_ENROLL_PAGE_DISCOVERY },
+    { ngx_string("info"), NGX_HTTP_ENROLL_PAGE_INFO },
+    { ngx_string("health"), NGX_HTTP_ENROLL_PAGE_HEALTH },
+    { ngx_string("configuration"), NGX_HTTP_ENROLL_PAGE_CONFIGURATION },
+    { ngx_string("off"), NGX_HTTP_ENROLL_PAGE_OFF },
+    { ngx_null_string, 0 }
 };
 
 
@@ -130,6 +141,13 @@ static ngx_command_t  ngx_http_enroll_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("enroll_pages"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_conf_set_bitmask_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_enroll_loc_conf_t, pages),
+      ngx_http_enroll_pages_values },
 
       ngx_null_command
 };
@@ -253,6 +271,16 @@ ngx_http_enroll_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->pending_per_address,
                               prev->pending_per_address, 10);
 
+    ngx_conf_merge_bitmask_value(conf->pages, prev->pages,
+                                 (NGX_CONF_BITMASK_SET
+                                  |NGX_HTTP_ENROLL_PAGE_ALL));
+
+    if ((conf->pages & NGX_HTTP_ENROLL_PAGE_OFF)
+        && (conf->pages & NGX_HTTP_ENROLL_PAGE_ALL))
+    {
+        return "\"enroll_pages off\" takes no other word";
+    }
+
     if (conf->timeout == 0) {
         return "\"enroll_timeout\" must not be zero";
     }
@@ -338,6 +366,8 @@ ngx_http_enroll_init_process(ngx_cycle_t *cycle)
 
     for (i = 0; i < emcf->cas.nelts; i++) {
         if (ca[i]->pki.remote && !enroll_ca_try(&ca[i]->pki, error)) {
+            ca[i]->unusable = 1;
+
             ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
                           "CA \"%V\" cannot sign in a worker process: %s",
                           &ca[i]->name, error);

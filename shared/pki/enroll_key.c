@@ -674,3 +674,23 @@ enroll_key_text(const enroll_key_t *key, char *text)
 
     return (size_t) n;
 }
+
+
+size_t
+enroll_key_rule_text(const enroll_key_rules_t *rules, size_t i, char *text)
+{
+    enroll_key_t  key;
+
+    if (rules->rule[i].kind == ENROLL_KEY_RSA
+        && rules->rule[i].min != rules->rule[i].max)
+    {
+        return (size_t) snprintf(text, ENROLL_KEY_TEXT, "rsa:%d-%d",
+                                 rules->rule[i].min, rules->rule[i].max);
+    }
+
+    key.kind = rules->rule[i].kind;
+    key.bits = rules->rule[i].max;
+    key.nid = rules->rule[i].nid;
+
+    return enroll_key_text(&key, text);
+}

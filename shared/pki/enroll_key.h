@@ -67,6 +67,14 @@ typedef struct {
 const char *enroll_key_rules_add(enroll_key_rules_t *rules, const char *word,
     size_t len);
 
+/*
+ * The rule i as a word: "rsa:2048-4096", "ec:P-256", "ed25519"; writes at most
+ * ENROLL_KEY_TEXT octets with the final NUL, returns the length without it
+ */
+
+size_t enroll_key_rule_text(const enroll_key_rules_t *rules, size_t i,
+    char *text);
+
 /* 1 if the rules take the key, else 0 */
 
 int enroll_key_allowed(const enroll_key_rules_t *rules,

@@ -313,6 +313,9 @@ typedef enum {
     X(CA_EXPIRED,    FAILED, 503, ENROLL_NO_FAILINFO, ENROLL_CMC_TRY_LATER,   \
       "ca_expired",                                                           \
       "The certification authority is out of its validity period.")           \
+    X(RA_EXPIRED,    FAILED, 503, ENROLL_NO_FAILINFO, ENROLL_CMC_TRY_LATER,   \
+      "ra_expired",                                                           \
+      "The registration authority is out of its validity period.")            \
     X(CLIENT_GONE,   REFUSED, 499, ENROLL_NO_FAILINFO, ENROLL_CMC_NONE,        \
       "client_gone", "The client closed the connection.")                     \
     X(INTERNAL,      FAILED, 500, ENROLL_NO_FAILINFO, ENROLL_CMC_INTERNAL_CA, \
