@@ -29,7 +29,7 @@ QUIET = $(if $(V),,-s)
 export LC_ALL = C
 
 
-.PHONY: all modules install unit test asan fuzz bench bench-tools lint clean \
+.PHONY: all modules install unit test asan valgrind fuzz corpus bench bench-tools lint clean \
         help FORCE
 
 all: modules
@@ -43,7 +43,8 @@ help:
 	@echo "                (TESTS='t/a.t t/b.t': only these)"
 	@echo "make asan       an nginx with the modules built in and with"
 	@echo "                sanitizers, and all of t/ on it"
-	@echo "make fuzz       the fuzzers, in build/fuzz/"
+	@echo "make valgrind   a short run under valgrind, one of t/"
+	@echo "make fuzz       each fuzzer for FUZZ_TIME seconds (60)"
 	@echo "make bench      what an enrolment costs, beside bare OpenSSL"
 	@echo "                (BENCH='est-p256 scep': only these parts)"
 	@echo "make lint       clang-tidy, cppcheck and gcc -fanalyzer"
@@ -160,32 +161,51 @@ build/unit/%.asan: t/unit/%.c $(UNIT_AUX) \
 
 TESTS ?= t
 
-test: modules unit bench-tools
+test: modules unit corpus bench-tools
 	$(PROVE) -I t/lib $(TESTS)
 
-asan: unit bench-tools build/asan/nginx
+asan: unit corpus bench-tools build/asan/nginx
 	TEST_NGINX_BINARY="$$PWD/build/asan/nginx" TEST_NGINX_STATIC=1 \
 	UBSAN_OPTIONS=print_stacktrace=1 \
 	    $(PROVE) -I t/lib $(TESTS)
+
+valgrind: modules
+	$(PROVE) -I t/lib t/enroll_valgrind.t
 
 build/asan/nginx: config build/settings tools/nginx-asan.sh $(SOURCES) \
                   $(HEADERS)
 	@tools/nginx-asan.sh
 
 
-# What reads octets from outside, under libFuzzer:
-# build/fuzz/fuzz_csr -max_total_time=60 t/fuzz/corpus/csr
+# What reads octets from outside, under libFuzzer, each for FUZZ_TIME seconds.
+# What it finds new stays below build/fuzz, with the input that broke it.
+# Without libFuzzer the same programs take the kept corpus alone: t/fuzz.t.
 
-FUZZ = $(patsubst t/fuzz/%.c,build/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
+FUZZ = $(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/fuzz_*.c))
+FUZZ_TIME ?= 60
 
-fuzz: $(FUZZ)
+fuzz: $(FUZZ:%=fuzz-%)
 
-build/fuzz/%: t/fuzz/%.c $(PKI) $(UNIT_DEPS)
+$(FUZZ:%=fuzz-%): fuzz-fuzz_%: build/fuzz/fuzz_%
+	@mkdir -p build/fuzz/corpus/$*
+	$< -max_total_time=$(FUZZ_TIME) -timeout=10 -rss_limit_mb=2048 \
+	    -max_len=16384 -print_final_stats=1 -verbosity=0 \
+	    -artifact_prefix=build/fuzz/$*- build/fuzz/corpus/$* \
+	    t/fuzz/corpus/$*
+
+$(FUZZ:%=build/fuzz/%): build/fuzz/%: t/fuzz/%.c $(PKI) $(UNIT_DEPS)
 	@mkdir -p build/fuzz
 	$(if $(V),,@echo "clang $<"; )$(CLANG) -g -O1 -Wall -Wextra -Ishared/pki \
 	    -fsanitize=fuzzer,address,undefined \
 	    -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
 	    -o $@ $< $(PKI) -lcrypto
+
+corpus: $(FUZZ:%=build/unit/%.asan)
+
+build/unit/fuzz_%.asan: t/fuzz/fuzz_%.c t/fuzz/corpus.c \
+              $(PKI:shared/pki/%.c=build/unit/%.asan.o) $(UNIT_DEPS)
+	$(if $(V),,@echo "cc $<"; )$(CC) $(WARN) $(SANITIZE) -g -Ishared/pki \
+	    -o $@ $(filter %.c %.o,$^) -lcrypto
 
 
 # The load generator, and what it measures: bench/README.md.

@@ -42,6 +42,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static EVP_PKEY     *key;
 static enroll_ra_t   ra;
 
+/* kept, as what they hold would be a leak, and not static, as it would not */
+
+OSSL_PROVIDER       *fuzz_providers[2];
+
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -51,8 +55,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
     (void) argc;
     (void) argv;
 
-    OSSL_PROVIDER_load(NULL, "default");
-    OSSL_PROVIDER_load(NULL, "legacy");
+    fuzz_providers[0] = OSSL_PROVIDER_load(NULL, "default");
+    fuzz_providers[1] = OSSL_PROVIDER_load(NULL, "legacy");
 
     p = unit_ra_key;
     key = d2i_PrivateKey(EVP_PKEY_RSA, NULL, &p, sizeof(unit_ra_key));
