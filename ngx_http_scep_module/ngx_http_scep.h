@@ -52,6 +52,8 @@ typedef struct {
     ngx_http_scep_loc_conf_t     *conf;
     enroll_ra_t                   ra;         /* without what is expired */
     STACK_OF(X509)               *issuers;    /* that a message may name */
+    ngx_http_enroll_ca_t         *reader_ca;  /* of ours; or NULL */
+    unsigned                      reader:1;   /* may read any certificate */
 } ngx_http_scep_ctx_t;
 
 
@@ -61,6 +63,14 @@ typedef struct {
 
 
 ngx_int_t ngx_http_scep_handler(ngx_http_request_t *r);
+
+/*
+ * The authority as it is now, to ctx->ra: ENROLL_OK, or why it can neither
+ * open nor sign: ENROLL_RA_EXPIRED, ENROLL_CA_EXPIRED
+ */
+
+enroll_outcome_e ngx_http_scep_ra(ngx_http_enroll_request_t *er,
+    ngx_http_scep_ctx_t *ctx);
 
 /* of the protocol, see ngx_http_enroll_protocol_t */
 

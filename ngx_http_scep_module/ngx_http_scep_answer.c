@@ -102,7 +102,7 @@ ngx_http_scep_encode(ngx_http_enroll_request_t *er)
         }
     }
 
-    rc = enroll_scep_reply(ctx->m, &er->ca->ra, &answer, &der,
+    rc = enroll_scep_reply(ctx->m, &ctx->ra, &answer, &der,
                            &er->reply.len);
 
     if (rc != ENROLL_OK && answer.status == ENROLL_SCEP_SUCCESS
@@ -118,7 +118,7 @@ ngx_http_scep_encode(ngx_http_enroll_request_t *er)
         answer.failinfo = enroll_outcome(rc)->failinfo;
         answer.text = enroll_outcome(rc)->text;
 
-        rc = enroll_scep_reply(ctx->m, &er->ca->ra, &answer, &der,
+        rc = enroll_scep_reply(ctx->m, &ctx->ra, &answer, &der,
                                &er->reply.len);
     }
 
@@ -232,38 +232,39 @@ ngx_http_scep_send_ca_certs(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er)
 {
     int                        i, n;
-    X509                      *ca, *enc;
+    X509                      *ca, *enc, *sign;
     u_char                    *der;
     ngx_int_t                  rc;
     ngx_str_t                  body;
     const char                *type;
     STACK_OF(X509)            *certs;
-    ngx_http_scep_loc_conf_t  *sclcf;
+    ngx_http_scep_ctx_t       *ctx;
 
-    sclcf = ngx_http_get_module_loc_conf(r, ngx_http_scep_module);
+    ctx = er->message;
 
     rc = NGX_ERROR;
     der = NULL;
 
     ca = sk_X509_value(er->ca->pki.chain, 0);
-    enc = sk_X509_value(er->ca->ra.certs, 0);
+    enc = sk_X509_value(ctx->ra.certs, 0);
+    sign = ctx->ra.sign_cert;
 
     certs = sk_X509_new_null();
     if (certs == NULL) {
         return NGX_ERROR;
     }
 
-    if (sclcf->ca_certs != NGX_HTTP_SCEP_CERTS_ISSUER && enc != ca) {
-
+    if (ctx->conf->ca_certs != NGX_HTTP_SCEP_CERTS_ISSUER
+        && er->ca->ra.sign_cert != ca)
+    {
         if (!sk_X509_push(certs, enc)
-            || (er->ca->ra.sign_cert != enc
-                && !sk_X509_push(certs, er->ca->ra.sign_cert)))
+            || (sign != enc && !sk_X509_push(certs, sign)))
         {
             goto done;
         }
     }
 
-    n = (sclcf->ca_certs == NGX_HTTP_SCEP_CERTS_CHAIN)
+    n = (ctx->conf->ca_certs == NGX_HTTP_SCEP_CERTS_CHAIN)
         ? sk_X509_num(er->ca->pki.chain) : 1;
 
     for (i = 0; i < n; i++) {

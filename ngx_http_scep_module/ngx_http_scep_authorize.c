@@ -243,7 +243,6 @@ ngx_http_scep_poll(ngx_http_enroll_request_t *er, enroll_scep_t *m)
 static enroll_outcome_e
 ngx_http_scep_get_cert(ngx_http_enroll_request_t *er, enroll_scep_t *m)
 {
-    int                   i;
     ngx_http_scep_ctx_t  *ctx;
 
     ctx = er->message;
@@ -261,13 +260,18 @@ ngx_http_scep_get_cert(ngx_http_enroll_request_t *er, enroll_scep_t *m)
 
     er->intent = NGX_HTTP_ENROLL_LOOKUP;
 
-    for (i = 0; i < sk_X509_num(ctx->conf->readers); i++) {
-        if (X509_cmp(sk_X509_value(ctx->conf->readers, i), m->signer) == 0
-            && enroll_cert_dates(m->signer, er->now) == ENROLL_OK)
-        {
-            ngx_str_null(&er->poll_key);
-            break;
+    if (ctx->reader && enroll_cert_dates(m->signer, er->now) == ENROLL_OK) {
+
+        if (ngx_http_enroll_is(er, m->signer) != NGX_OK) {
+            return ENROLL_INTERNAL;
         }
+
+        /* of a CA here: its record may be missing, but not say "revoked" */
+
+        er->cert_ca = ctx->reader_ca;
+        er->unrecorded = 1;
+
+        ngx_str_null(&er->poll_key);
     }
 
     return ENROLL_OK;

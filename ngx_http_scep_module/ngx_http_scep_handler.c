@@ -33,6 +33,7 @@ ngx_int_t
 ngx_http_scep_handler(ngx_http_request_t *r)
 {
     enroll_outcome_e            rc;
+    ngx_http_scep_ctx_t        *ctx;
     ngx_http_scep_loc_conf_t   *sclcf;
     ngx_http_scep_main_conf_t  *smcf;
     ngx_http_enroll_request_t  *er;
@@ -76,6 +77,20 @@ ngx_http_scep_handler(ngx_http_request_t *r)
         return ngx_http_enroll_end(r, er, ENROLL_SCEP_OPERATION);
     }
 
+    ctx = ngx_pcalloc(er->pool, sizeof(ngx_http_scep_ctx_t));
+    if (ctx == NULL) {
+        return ngx_http_enroll_end(r, er, ENROLL_INTERNAL);
+    }
+
+    ctx->conf = sclcf;
+    er->message = ctx;
+
+    rc = ngx_http_scep_ra(er, ctx);
+
+    if (rc == ENROLL_INTERNAL) {
+        return ngx_http_enroll_end(r, er, rc);
+    }
+
     if (er->operation.data == ngx_http_scep_pki_operation.data) {
 
         if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_POST))) {
@@ -84,6 +99,10 @@ ngx_http_scep_handler(ngx_http_request_t *r)
 
         if (r->headers_in.content_length_n > (off_t) er->elcf->max_body_size) {
             return ngx_http_enroll_end(r, er, ENROLL_TOO_LARGE);
+        }
+
+        if (rc != ENROLL_OK) {
+            return ngx_http_enroll_end(r, er, rc);
         }
 
         er->repeat = sclcf->repeat;
@@ -99,12 +118,28 @@ ngx_http_scep_handler(ngx_http_request_t *r)
         return ngx_http_enroll_end(r, er, ENROLL_METHOD);
     }
 
-    smcf = ngx_http_get_module_main_conf(r, ngx_http_scep_module);
-
-    if (er->operation.data == ngx_http_scep_get_next_ca_cert.data
-        && smcf->next_ca[er->ca->index].len == 0)
+    if (er->operation.data == ngx_http_scep_get_ca_cert.data
+        && rc == ENROLL_RA_EXPIRED
+        && sclcf->ca_certs != NGX_HTTP_SCEP_CERTS_ISSUER)
     {
-        return ngx_http_enroll_end(r, er, ENROLL_NO_NEXT_CA);
+        /* without an RA's certificate clients would encrypt to the CA */
+
+        return ngx_http_enroll_end(r, er, rc);
+    }
+
+    if (er->operation.data == ngx_http_scep_get_next_ca_cert.data) {
+        smcf = ngx_http_get_module_main_conf(r, ngx_http_scep_module);
+
+        if (smcf->next_ca[er->ca->index].len == 0) {
+            return ngx_http_enroll_end(r, er, ENROLL_NO_NEXT_CA);
+        }
+
+        /* it was signed when the configuration was read */
+
+        if (enroll_cert_dates(er->ca->ra.sign_cert, ngx_time()) != ENROLL_OK)
+        {
+            return ngx_http_enroll_end(r, er, rc ? rc : ENROLL_RA_EXPIRED);
+        }
     }
 
     return ngx_http_enroll_end(r, er, ENROLL_SERVED);

@@ -19,7 +19,7 @@ static enroll_outcome_e ngx_http_scep_message(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er, ngx_str_t *body);
 static ngx_int_t ngx_http_scep_address(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er);
-static ngx_int_t ngx_http_scep_authority(ngx_http_enroll_request_t *er,
+static ngx_int_t ngx_http_scep_issuers(ngx_http_enroll_request_t *er,
     ngx_http_scep_ctx_t *ctx);
 static void ngx_http_scep_open(ngx_http_enroll_request_t *er);
 static void ngx_http_scep_free(ngx_http_enroll_request_t *er);
@@ -46,13 +46,7 @@ ngx_http_scep_decode(ngx_http_enroll_request_t *er, ngx_str_t *body)
 
     r = er->request;
 
-    ctx = ngx_pcalloc(er->pool, sizeof(ngx_http_scep_ctx_t));
-    if (ctx == NULL) {
-        return ENROLL_INTERNAL;
-    }
-
-    ctx->conf = ngx_http_get_module_loc_conf(r, ngx_http_scep_module);
-    er->message = ctx;
+    ctx = er->message;
 
     rc = ngx_http_scep_message(r, er, body);
 
@@ -92,8 +86,8 @@ ngx_http_scep_decode(ngx_http_enroll_request_t *er, ngx_str_t *body)
 
     er->stored = *body;
 
-    return (ngx_http_scep_authority(er, ctx) == NGX_OK) ? ENROLL_OK
-                                                        : ENROLL_INTERNAL;
+    return (ngx_http_scep_issuers(er, ctx) == NGX_OK) ? ENROLL_OK
+                                                      : ENROLL_INTERNAL;
 }
 
 
@@ -154,52 +148,73 @@ ngx_http_scep_address(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
 }
 
 
-/* who of us may open the message, and whose names it may have in it */
-
-static ngx_int_t
-ngx_http_scep_authority(ngx_http_enroll_request_t *er,
-    ngx_http_scep_ctx_t *ctx)
+enroll_outcome_e
+ngx_http_scep_ra(ngx_http_enroll_request_t *er, ngx_http_scep_ctx_t *ctx)
 {
-    int           i;
+    int           i, n;
     X509         *x;
     enroll_ra_t  *ra;
-    enroll_ca_t  *ca;
-
-    /* old RA certificates open messages until they expire */
 
     ra = &er->ca->ra;
+    n = sk_X509_num(ra->certs);
 
-    ctx->ra = *ra;
-    ctx->ra.certs = sk_X509_new_null();
-    ctx->ra.keys = ngx_palloc(er->pool, sk_X509_num(ra->certs)
-                                        * sizeof(EVP_PKEY *));
+    ctx->ra.certs = sk_X509_new_reserve(NULL, n);
+    ctx->ra.keys = ngx_palloc(er->pool, n * sizeof(EVP_PKEY *));
 
     if (ctx->ra.certs == NULL || ctx->ra.keys == NULL) {
-        return NGX_ERROR;
+        return ENROLL_INTERNAL;
     }
 
-    for (i = 0; i < sk_X509_num(ra->certs); i++) {
+    /* old ones open messages until they expire */
+
+    for (i = 0; i < n; i++) {
 
         x = sk_X509_value(ra->certs, i);
 
-        if (enroll_cert_dates(x, er->now) == ENROLL_OK) {
-
+        if (enroll_cert_dates(x, ngx_time()) == ENROLL_OK) {
             ctx->ra.keys[sk_X509_num(ctx->ra.certs)] = ra->keys[i];
-
-            if (!sk_X509_push(ctx->ra.certs, x)) {
-                return NGX_ERROR;
-            }
+            (void) sk_X509_push(ctx->ra.certs, x);
         }
     }
 
-    /* some clients name the RA for the issuer */
+    if (sk_X509_num(ctx->ra.certs)) {
+
+        if (ra->sign_cert != sk_X509_value(ra->certs, 0)) {
+
+            /* another one than those that decrypt */
+
+            ctx->ra.sign_cert = ra->sign_cert;
+            ctx->ra.sign_key = ra->sign_key;
+
+        } else {
+            ctx->ra.sign_cert = sk_X509_value(ctx->ra.certs, 0);
+            ctx->ra.sign_key = ctx->ra.keys[0];
+        }
+
+        if (enroll_cert_dates(ctx->ra.sign_cert, ngx_time()) == ENROLL_OK) {
+            return ENROLL_OK;
+        }
+    }
+
+    return (ra->sign_cert == sk_X509_value(er->ca->pki.chain, 0))
+           ? ENROLL_CA_EXPIRED : ENROLL_RA_EXPIRED;
+}
+
+
+/* some clients name the RA for the issuer */
+
+static ngx_int_t
+ngx_http_scep_issuers(ngx_http_enroll_request_t *er, ngx_http_scep_ctx_t *ctx)
+{
+    int           i;
+    enroll_ca_t  *ca;
 
     ca = &er->ca->pki;
 
-    ctx->issuers = sk_X509_dup(ra->certs);
+    ctx->issuers = sk_X509_dup(er->ca->ra.certs);
 
     if (ctx->issuers == NULL
-        || !sk_X509_push(ctx->issuers, ra->sign_cert)
+        || !sk_X509_push(ctx->issuers, er->ca->ra.sign_cert)
         || !sk_X509_push(ctx->issuers, sk_X509_value(ca->chain, 0)))
     {
         return NGX_ERROR;
@@ -225,6 +240,7 @@ ngx_http_scep_authority(ngx_http_enroll_request_t *er,
 static void
 ngx_http_scep_open(ngx_http_enroll_request_t *er)
 {
+    int                   i;
     enroll_scep_t        *m;
     ngx_http_scep_ctx_t  *ctx;
 
@@ -249,6 +265,18 @@ ngx_http_scep_open(ngx_http_enroll_request_t *er)
 
     m->known = (enroll_ca_issued(&er->ca->pki, m->signer, NULL) != NULL);
     er->signer = m->known ? m->signer : NULL;
+
+    for (i = 0;
+         m->type == ENROLL_SCEP_GET_CERT
+         && i < sk_X509_num(ctx->conf->readers);
+         i++)
+    {
+        if (X509_cmp(sk_X509_value(ctx->conf->readers, i), m->signer) == 0) {
+            ctx->reader = 1;
+            ctx->reader_ca = ngx_http_enroll_ca_of(er->emcf, m->signer, NULL);
+            break;
+        }
+    }
 
     er->result = enroll_scep_open(m, &ctx->ra);
 }

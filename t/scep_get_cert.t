@@ -22,12 +22,21 @@ use EnrollSCEP;
 my $t = Enroll->new;
 
 $t->ca('ca', key => 'rsa:2048');
+$t->ca('ca2', key => 'rsa:2048');
 $t->cert('helpdesk', key => 'rsa:2048', subject => '/CN=helpdesk');
+$t->client('desk', 'ca', key => 'rsa:2048');
+$t->client('desk2', 'ca2', key => 'rsa:2048');
+$t->write('readers.crt', join '', map { $t->read("$_.crt") }
+                              qw(helpdesk desk desk2));
 $t->conf(<<'CONF');
     enroll_redis unix:%%DIR%%/redis.sock;
     enroll_ca devices {
         certificate %%DIR%%/ca.crt;
         certificate_key %%DIR%%/ca.key;
+    }
+    enroll_ca others {
+        certificate %%DIR%%/ca2.crt;
+        certificate_key %%DIR%%/ca2.key;
     }
     scep_challenge secret;
     scep_failure_limit off;
@@ -37,7 +46,7 @@ $t->conf(<<'CONF');
         location /scep { scep devices; }
         location /readers {
             scep devices;
-            scep_get_cert_clients %%DIR%%/helpdesk.crt;
+            scep_get_cert_clients %%DIR%%/readers.crt;
         }
     }
 CONF
@@ -75,6 +84,29 @@ refuses($other, $serial, 'one who is not listed', path => '/readers');
 refuses($s->holder($helpdesk, forge_cert(key => $helpdesk->{key},
     subject => name(CN => 'helpdesk'))), $serial,
     'a look-alike with the key of one who is listed', path => '/readers');
+
+# those who are listed, and are of a CA here: until they are revoked there
+
+for my $desk (['desk', 'devices'], ['desk2', 'others']) {
+    my ($name, $ca) = @$desk;
+    my $who = { name => $name, key => $t->dir("$name.key"),
+                cert => $s->der_of($name) };
+    my $reads = sub {
+        my $m = $s->get_cert($who, $serial, transaction => "by $name");
+        return ($s->send($m, path => '/readers'), $m);
+    };
+    is($s->issued($reads->(), "listed, of $ca, no record"), $der, 'it is that');
+
+    my $key = "enroll:{$ca}:cert:" . EnrollSCEP::serial($who->{cert});
+    my $status = sub { $t->redis('HSET', $key, 'status', @_,
+        map { ($_, 'x') } qw(cert requester profile key_digest)) };
+    $status->('valid');
+    is($s->issued($reads->(), "listed, of $ca, valid"), $der, 'it is that');
+    $status->('revoked');
+    $s->failed($reads->(), 4, 'client_certificate_revoked',
+        "listed, of $ca, revoked");
+    $t->redis('DEL', $key);
+}
 
 # what there is not
 

@@ -476,6 +476,14 @@ void ngx_http_enroll_release(ngx_http_enroll_request_t *er);
 enroll_outcome_e ngx_http_enroll_certificate(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er, STACK_OF(X509) *issuers);
 ngx_int_t ngx_http_enroll_is(ngx_http_enroll_request_t *er, X509 *x);
+
+/*
+ * The CA of this configuration that issued x, or NULL; issuer: who did, where
+ * that is known, else signatures are verified
+ */
+
+ngx_http_enroll_ca_t *ngx_http_enroll_ca_of(ngx_http_enroll_main_conf_t *emcf,
+    X509 *x, X509 *issuer);
 ngx_int_t ngx_http_enroll_basic(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er, ngx_array_t *users);
 ngx_int_t ngx_http_enroll_check_password(ngx_http_enroll_request_t *er);

@@ -14,10 +14,6 @@
 #include "ngx_http_enroll.h"
 
 
-static ngx_http_enroll_ca_t *ngx_http_enroll_ca_of(
-    ngx_http_enroll_main_conf_t *emcf, X509 *x, X509 *issuer);
-
-
 /*
  * The certificate that nginx verified in the handshake, or in the one that
  * this session was resumed from: ENROLL_OK, and er->cert, er->renewal,
@@ -105,9 +101,7 @@ failed:
 }
 
 
-/* the CA of this configuration that issued x, or NULL */
-
-static ngx_http_enroll_ca_t *
+ngx_http_enroll_ca_t *
 ngx_http_enroll_ca_of(ngx_http_enroll_main_conf_t *emcf, X509 *x,
     X509 *issuer)
 {
