@@ -117,6 +117,21 @@ $challenge = mint(address => '192.0.2.1');
 refuses($c, { challenge => $challenge }, 'challenge_bound',
     'bound to another address');
 
+# bound to names that are not all of those asked for, as far as text shows them
+
+my @long = map { "n$_." . 'x' x 50 . '.example.com' } 1 .. 80;
+my %long = (san => [map { dns($_) } @long]);
+my $text = join ', ', map { "dns:$_" } @long;
+$text = substr $text, 0, rindex(substr($text, 0, 4090), ',');
+$challenge = mint(san => $text);
+refuses($c, { challenge => $challenge, %long }, 'challenge_bound',
+    'bound to the first of many names');
+$challenge = mint(san => "$text ...");
+refuses($c, { challenge => $challenge, %long }, 'challenge_bound',
+    'bound to what a log shows of them');
+$challenge = mint(subject => 'CN=dev1');
+enrols($c, { challenge => $challenge, %long }, 'bound to nothing of them');
+
 # a request that is refused for another reason burns nothing
 
 $challenge = mint();

@@ -43,6 +43,7 @@ $t->conf(<<'CONF');
             set_real_ip_from 127.0.0.1;
             real_ip_header X-Client;
         }
+        location /unseen { scep devices; enroll_approval off; }
         location /brief { scep devices; enroll_pending lifetime=1s; }
         location /open { scep devices; scep_challenge off; }
         location /once { scep devices; scep_challenge one-time; }
@@ -129,6 +130,19 @@ $s->failed($s->send($m), $m, 2, 'challenge_required', 'no challenge');
 is(scalar waiting(), 0, 'none waits');
 $m = $s->request($s->holder($c, $der), type => 17, san => [dns('dev1')]);
 $s->issued($s->send($m), $m, 'a renewal');
+
+# what cannot be shown to the approver whole does not wait for one; without
+# approval it is certified
+
+my @long = map { dns("n$_." . 'x' x 50 . '.example.com') } 1 .. 80;
+$m = $s->request($c, %o, san => \@long);
+$s->failed($s->send($m), $m, 2, 'malformed_san', 'eighty long names');
+my $whose = name(map { ('2.5.4.13' => $_ . 'x' x 200) } 10 .. 34);
+$m = $s->request($c, %o, subject => $whose);
+$s->failed($s->send($m), $m, 2, 'malformed_subject', 'long descriptions');
+is(scalar waiting(), 0, 'none waits');
+$m = $s->request($c, %o, subject => $whose, san => \@long);
+$s->issued($s->send($m, path => '/unseen'), $m, 'without approval');
 
 # without a challenge, to be looked at
 

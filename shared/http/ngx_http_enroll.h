@@ -522,8 +522,8 @@ ngx_int_t ngx_http_enroll_refusal_headers(ngx_http_request_t *r,
 
 /* text, into a pool; s is freed, NULL gives an empty string */
 
-void ngx_http_enroll_text(ngx_pool_t *pool, ngx_str_t *text, char *s);
-char *ngx_http_enroll_san_text(X509_EXTENSION *ext);
+ngx_int_t ngx_http_enroll_text(ngx_pool_t *pool, ngx_str_t *text, char *s);
+char *ngx_http_enroll_san_text(X509_EXTENSION *ext, int *whole);
 time_t ngx_http_enroll_time(const ASN1_TIME *t);
 ngx_int_t ngx_http_enroll_hex(ngx_pool_t *pool, ngx_str_t *hex, u_char *data,
     size_t len);

@@ -19,6 +19,8 @@
 
 
 static ngx_int_t ngx_http_enroll_ask_admit(ngx_http_enroll_request_t *er);
+static ngx_int_t ngx_http_enroll_ask_names(ngx_http_enroll_request_t *er,
+    ngx_enroll_store_admit_t *admit);
 static ngx_int_t ngx_http_enroll_ask_poll(ngx_http_enroll_request_t *er);
 static ngx_int_t ngx_http_enroll_transaction(ngx_http_enroll_request_t *er);
 static int ngx_http_enroll_digest_add(EVP_MD_CTX *md, const void *data,
@@ -83,6 +85,7 @@ static ngx_int_t
 ngx_http_enroll_ask_admit(ngx_http_enroll_request_t *er)
 {
     char                          text[ENROLL_KEY_TEXT];
+    ngx_int_t                     rc;
     ngx_connection_t             *c;
     ngx_enroll_store_admit_t      admit;
     ngx_enroll_store_audit_t      audit;
@@ -154,10 +157,11 @@ ngx_http_enroll_ask_admit(ngx_http_enroll_request_t *er)
         admit.key.data = (u_char *) text;
         admit.key.len = enroll_key_text(&er->csr->key, text);
 
-        ngx_http_enroll_text(er->pool, &admit.subject,
-                             enroll_text_name(er->names.subject));
-        ngx_http_enroll_text(er->pool, &admit.san,
-                             ngx_http_enroll_san_text(er->names.san));
+        rc = ngx_http_enroll_ask_names(er, &admit);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
 
         if (ngx_http_enroll_hex(er->pool, &admit.key_digest,
                                 er->csr->key_digest, ENROLL_DIGEST_LEN)
@@ -181,6 +185,45 @@ ngx_http_enroll_ask_admit(ngx_http_enroll_request_t *er)
 
     return ngx_enroll_store_admit(er->emcf->redis, &admit,
                                   ngx_http_enroll_admitted, er);
+}
+
+
+/*
+ * An approver decides by what is to be seen: what cannot be shown whole is not
+ * shown at all.  Nor is it what a challenge is bound to, which is a text.
+ */
+
+static ngx_int_t
+ngx_http_enroll_ask_names(ngx_http_enroll_request_t *er,
+    ngx_enroll_store_admit_t *admit)
+{
+    int  subject, san;
+
+    if (ngx_http_enroll_text(er->pool, &admit->subject,
+                             enroll_text_name_whole(er->names.subject,
+                                                    &subject))
+        != NGX_OK
+        || ngx_http_enroll_text(er->pool, &admit->san,
+                                ngx_http_enroll_san_text(er->names.san, &san))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (admit->approval && !(subject && san)) {
+        er->outcome = subject ? ENROLL_BAD_SAN : ENROLL_BAD_SUBJECT;
+        return NGX_DONE;
+    }
+
+    if (!subject) {
+        ngx_str_null(&admit->subject);
+    }
+
+    if (!san) {
+        ngx_str_null(&admit->san);
+    }
+
+    return NGX_OK;
 }
 
 

@@ -202,6 +202,7 @@ ngx_http_enroll_requested(void *data, ngx_enroll_store_reply_t *reply)
 ngx_int_t
 ngx_http_enroll_record(ngx_http_enroll_request_t *er)
 {
+    int                        whole;
     char                       text[ENROLL_KEY_TEXT];
     int64_t                    left;
     ngx_time_t                *tp;
@@ -245,7 +246,7 @@ ngx_http_enroll_record(ngx_http_enroll_request_t *er)
     ngx_http_enroll_text(er->pool, &record.subject,
                          enroll_text_name(er->names.subject));
     ngx_http_enroll_text(er->pool, &record.san,
-                         ngx_http_enroll_san_text(er->names.san));
+                         ngx_http_enroll_san_text(er->names.san, &whole));
 
     if (ngx_http_enroll_serial(er->pool, &record.serial, er->issued) != NGX_OK
         || ngx_http_enroll_hex(er->pool, &record.key_digest,

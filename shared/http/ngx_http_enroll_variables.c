@@ -307,13 +307,13 @@ ngx_http_enroll_issued_text(ngx_pool_t *pool, ngx_str_t *text, X509 *x,
 }
 
 
-void
+ngx_int_t
 ngx_http_enroll_text(ngx_pool_t *pool, ngx_str_t *text, char *s)
 {
     ngx_str_null(text);
 
     if (s == NULL) {
-        return;
+        return NGX_OK;
     }
 
     text->data = ngx_pnalloc(pool, ngx_strlen(s));
@@ -324,23 +324,31 @@ ngx_http_enroll_text(ngx_pool_t *pool, ngx_str_t *text, char *s)
     }
 
     OPENSSL_free(s);
+
+    return text->data ? NGX_OK : NGX_ERROR;
 }
 
 
-/* the names of a subjectAltName extension, or of none */
+/* the names of a subjectAltName extension, or of none, see enroll_text.h */
 
 char *
-ngx_http_enroll_san_text(X509_EXTENSION *ext)
+ngx_http_enroll_san_text(X509_EXTENSION *ext, int *whole)
 {
     char           *text;
     GENERAL_NAMES  *names;
+
+    *whole = (ext == NULL);
 
     if (ext == NULL) {
         return NULL;
     }
 
     names = X509V3_EXT_d2i(ext);
-    text = enroll_text_san(names);
+    if (names == NULL) {
+        return NULL;
+    }
+
+    text = enroll_text_san_whole(names, whole);
 
     GENERAL_NAMES_free(names);
 

@@ -24,6 +24,7 @@ typedef struct {
     size_t   len;
     char     data[ENROLL_TEXT_MAX + 1];
     unsigned full:1;
+    unsigned hidden:1;           /* something cannot be shown */
 } enroll_text_t;
 
 
@@ -36,7 +37,8 @@ static void enroll_text_object(enroll_text_t *text, const char *kind,
 static void enroll_text_general(enroll_text_t *text, const GENERAL_NAME *name);
 static void enroll_text_address(enroll_text_t *text,
     const ASN1_OCTET_STRING *address);
-static char *enroll_text_done(enroll_text_t *text);
+static void enroll_text_init(enroll_text_t *text);
+static char *enroll_text_done(enroll_text_t *text, int *whole);
 
 
 /*
@@ -134,9 +136,22 @@ enroll_text_add(enroll_text_t *text, const unsigned char *p, size_t len,
 }
 
 
-static char *
-enroll_text_done(enroll_text_t *text)
+static void
+enroll_text_init(enroll_text_t *text)
 {
+    text->len = 0;
+    text->full = 0;
+    text->hidden = 0;
+}
+
+
+static char *
+enroll_text_done(enroll_text_t *text, int *whole)
+{
+    char  *s;
+
+    *whole = !text->full && !text->hidden;
+
     if (text->len == 0) {
         return NULL;
     }
@@ -157,17 +172,34 @@ enroll_text_done(enroll_text_t *text)
         text->len += 4;
     }
 
-    return OPENSSL_strndup(text->data, text->len);
+    s = OPENSSL_strndup(text->data, text->len);
+
+    if (s == NULL) {
+        *whole = 0;
+    }
+
+    return s;
 }
 
 
 char *
 enroll_text_name(const X509_NAME *name)
 {
+    int  whole;
+
+    return enroll_text_name_whole(name, &whole);
+}
+
+
+char *
+enroll_text_name_whole(const X509_NAME *name, int *whole)
+{
     BIO            *bio;
     char           *data;
     long            len;
     enroll_text_t   text;
+
+    *whole = (name == NULL);
 
     if (name == NULL) {
         return NULL;
@@ -178,8 +210,7 @@ enroll_text_name(const X509_NAME *name)
         return NULL;
     }
 
-    text.len = 0;
-    text.full = 0;
+    enroll_text_init(&text);
 
     if (X509_NAME_print_ex(bio, name, 0, ENROLL_TEXT_FLAGS) >= 0) {
         len = BIO_get_mem_data(bio, &data);
@@ -193,18 +224,19 @@ enroll_text_name(const X509_NAME *name)
 
     } else {
         ERR_clear_error();
+        text.hidden = 1;
     }
 
     BIO_free(bio);
 
-    return enroll_text_done(&text);
+    return enroll_text_done(&text, whole);
 }
 
 
 char *
 enroll_text_cn(const X509_NAME *name)
 {
-    int             i, last, len;
+    int             i, last, len, whole;
     unsigned char  *utf8;
     enroll_text_t   text;
 
@@ -234,26 +266,32 @@ enroll_text_cn(const X509_NAME *name)
         return NULL;
     }
 
-    text.len = 0;
-    text.full = 0;
-
+    enroll_text_init(&text);
     enroll_text_add(&text, utf8, (size_t) len, "");
 
     OPENSSL_free(utf8);
 
-    return enroll_text_done(&text);
+    return enroll_text_done(&text, &whole);
 }
 
 
 char *
 enroll_text_san(const GENERAL_NAMES *san)
 {
+    int  whole;
+
+    return enroll_text_san_whole(san, &whole);
+}
+
+
+char *
+enroll_text_san_whole(const GENERAL_NAMES *san, int *whole)
+{
     int            i;
     size_t         len;
     enroll_text_t  text;
 
-    text.len = 0;
-    text.full = 0;
+    enroll_text_init(&text);
 
     for (i = 0; i < sk_GENERAL_NAME_num(san); i++) {
 
@@ -274,13 +312,14 @@ enroll_text_san(const GENERAL_NAMES *san)
         }
     }
 
-    return enroll_text_done(&text);
+    return enroll_text_done(&text, whole);
 }
 
 
 static void
 enroll_text_general(enroll_text_t *text, const GENERAL_NAME *name)
 {
+    int                 whole;
     char               *dn;
     const char         *kind;
     const ASN1_TYPE    *value;
@@ -317,6 +356,7 @@ enroll_text_general(enroll_text_t *text, const GENERAL_NAME *name)
             || value->type != V_ASN1_UTF8STRING)
         {
             enroll_text_object(text, "other:", name->d.otherName->type_id);
+            text->hidden = 1;
             return;
         }
 
@@ -331,7 +371,12 @@ enroll_text_general(enroll_text_t *text, const GENERAL_NAME *name)
     case GEN_DIRNAME:
         enroll_text_raw(text, "dirname:", 8);
 
-        dn = enroll_text_name(name->d.directoryName);
+        dn = enroll_text_name_whole(name->d.directoryName, &whole);
+
+        if (!whole) {
+            text->hidden = 1;
+        }
+
         if (dn) {
             enroll_text_add(text, (unsigned char *) dn, strlen(dn), ",");
             OPENSSL_free(dn);
@@ -341,6 +386,7 @@ enroll_text_general(enroll_text_t *text, const GENERAL_NAME *name)
 
     default:
         kind = name->type == GEN_X400 ? "x400:" : "ediparty:";
+        text->hidden = 1;
         break;
     }
 
@@ -373,6 +419,9 @@ enroll_text_address(enroll_text_t *text, const ASN1_OCTET_STRING *address)
            != NULL)
     {
         enroll_text_raw(text, out, strlen(out));
+
+    } else {
+        text->hidden = 1;
     }
 }
 
@@ -390,6 +439,9 @@ enroll_text_object(enroll_text_t *text, const char *kind,
 
     if (len > 0 && len < (int) sizeof(oid)) {
         enroll_text_raw(text, oid, (size_t) len);
+
+    } else {
+        text->hidden = 1;
     }
 }
 

@@ -30,6 +30,14 @@ char *enroll_text_cn(const X509_NAME *name);          /* the last CN */
 char *enroll_text_san(const GENERAL_NAMES *san);      /* "dns:a, ip:10.0.0.1" */
 
 /*
+ * The same, for whoever decides by the text: *whole is 0 where it is not all
+ * of it, for want of room or memory, or as no text can show it
+ */
+
+char *enroll_text_name_whole(const X509_NAME *name, int *whole);
+char *enroll_text_san_whole(const GENERAL_NAMES *san, int *whole);
+
+/*
  * upper-case hex without leading zeros beyond whole octets, at most
  * ENROLL_SERIAL_TEXT octets with NUL; returns the length without it, 0 and
  * empty text for what no CA may use (RFC 5280, section 4.1.2.2: negative,

@@ -130,6 +130,74 @@ text_bounded(void **state)
 
 
 static void
+text_whole(void **state)
+{
+    int             i, whole;
+    char           *value, *text;
+    X509_NAME      *subject;
+    GENERAL_NAMES  *san;
+
+    (void) state;
+
+    static const char  *hidden[] = {
+        "otherName:1.2.3.4;UTF8:x", "DNS:a.test,otherName:1.2.3.4;UTF8:x"
+    };
+
+    assert_null(enroll_text_name_whole(NULL, &whole));
+    assert_int_equal(whole, 1);
+
+    /* up to the last octet, "CN=" included */
+
+    for (i = 0; i < 2; i++) {
+        value = make_repeat('a', ENROLL_TEXT_MAX - 3 + i);
+        subject = make_raw_name(NID_commonName, V_ASN1_UTF8STRING, value,
+                                ENROLL_TEXT_MAX - 3 + i);
+
+        text = enroll_text_name_whole(subject, &whole);
+        assert_int_equal(whole, !i);
+        assert_int_equal(strlen(text), ENROLL_TEXT_MAX);
+
+        OPENSSL_free(text);
+        X509_NAME_free(subject);
+        free(value);
+    }
+
+    /* what only looks as if it were cut */
+
+    subject = make_raw_name(NID_commonName, V_ASN1_UTF8STRING,
+                            BYTES("a ..."));
+    text = enroll_text_name_whole(subject, &whole);
+    assert_int_equal(whole, 1);
+    assert_string_equal(text, "CN=a ...");
+    OPENSSL_free(text);
+    X509_NAME_free(subject);
+
+    san = make_san("DNS:a.test,IP:10.0.0.1");
+    text = enroll_text_san_whole(san, &whole);
+    assert_int_equal(whole, 1);
+    OPENSSL_free(text);
+    GENERAL_NAMES_free(san);
+
+    for (i = 0; i < 2; i++) {
+        san = make_san(hidden[i]);
+        text = enroll_text_san_whole(san, &whole);
+        assert_int_equal(whole, 0);
+        OPENSSL_free(text);
+        GENERAL_NAMES_free(san);
+    }
+
+    /* too long for any of it */
+
+    value = make_repeat('a', ENROLL_TEXT_MAX);
+    san = make_raw_san(GEN_DNS, value, ENROLL_TEXT_MAX);
+    assert_null(enroll_text_san_whole(san, &whole));
+    assert_int_equal(whole, 0);
+    GENERAL_NAMES_free(san);
+    free(value);
+}
+
+
+static void
 text_san(void **state)
 {
     char           *text;
@@ -221,6 +289,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(text_names),
         cmocka_unit_test(text_bounded),
+        cmocka_unit_test(text_whole),
         cmocka_unit_test(text_san),
         cmocka_unit_test(text_serial),
         cmocka_unit_test(text_length),
