@@ -42,7 +42,7 @@ ngx_http_scep_authorize(ngx_http_enroll_request_t *er)
         return ENROLL_INTERNAL;
     }
 
-    er->legacy_used = enroll_scep_legacy(m);
+    er->legacy_used = enroll_scep_legacy(m) & er->legacy;
 
     switch (m->type) {
 

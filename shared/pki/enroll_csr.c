@@ -537,6 +537,36 @@ enroll_csr_signature_pss(const enroll_csr_t *csr, unsigned legacy)
 }
 
 
+unsigned
+enroll_csr_legacy(const enroll_csr_t *csr)
+{
+    int                sig_nid, digest;
+    enroll_rsa_pss_t   pss;
+
+    sig_nid = OBJ_obj2nid(csr->pkcs10->alg->algorithm);
+
+    if (OBJ_find_sigid_algs(sig_nid, &digest, NULL) != 1) {
+        return 0;
+    }
+
+    if (sig_nid == NID_rsassaPss) {
+        digest = enroll_rsa_pss(&pss, csr->pkcs10->alg) ? pss.hash : NID_undef;
+    }
+
+    switch (digest) {
+
+    case NID_sha1:
+        return ENROLL_LEGACY_SHA1;
+
+    case NID_md5:
+        return ENROLL_LEGACY_MD5;
+
+    default:
+        return 0;
+    }
+}
+
+
 static int
 enroll_csr_signature_digest(int nid, unsigned legacy)
 {

@@ -109,6 +109,10 @@ enroll_outcome_e enroll_csr_check(enroll_csr_t *csr);
 enroll_outcome_e enroll_csr_verify(const enroll_csr_t *csr,
     unsigned legacy);
 
+/* which of ENROLL_LEGACY_… the signature is made with, 0 for any other */
+
+unsigned enroll_csr_legacy(const enroll_csr_t *csr);
+
 /*
  * 1 if the request's key is RSA with a modulus that is a prime, which is no
  * secret at all; for a thread, it costs milliseconds

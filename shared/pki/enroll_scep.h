@@ -178,8 +178,8 @@ enroll_outcome_e enroll_scep_verify(enroll_scep_t *m);
 enroll_outcome_e enroll_scep_open(enroll_scep_t *m, const enroll_ra_t *ra);
 
 /*
- * Which of ENROLL_LEGACY_… the message is made with; its encryption is known
- * once it is opened
+ * Which of ENROLL_LEGACY_… the message and the request in it are made with;
+ * all of that is known once it is opened
  */
 
 unsigned enroll_scep_legacy(const enroll_scep_t *m);

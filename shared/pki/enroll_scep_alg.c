@@ -136,7 +136,7 @@ enroll_scep_legacy(const enroll_scep_t *m)
     size_t    i;
     unsigned  legacy;
 
-    legacy = 0;
+    legacy = m->csr ? enroll_csr_legacy(m->csr) : 0;
     digest = EVP_MD_get_type(m->mirror.digest);
     cipher = EVP_CIPHER_get_nid(m->mirror.cipher);
 
