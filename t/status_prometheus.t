@@ -80,6 +80,14 @@ sub query {
     return ($a->{status} // '') eq 'success' ? $a->{data}{result} : undef;
 }
 
+# each node is scraped at a time of its own
+sub soon {
+    my ($query, $value, $name) = @_;
+    my $got;
+    wait_for { ($got = value($query)) eq $value } 20;
+    is($got, $value, $name);
+}
+
 sub value { my $r = query(@_); $r && @$r ? $r->[0]{value}[1] : 'none' }
 
 ##############################################################################
@@ -115,16 +123,16 @@ ok(wait_for(sub { value('sum(enroll_requests_total{outcome="issued"})') eq '6'
 # of nodes, and of the cluster
 
 my $est = 'enroll_requests_total{protocol="est",outcome="issued"';
-is(value(qq($est,instance="$at"})), 3, 'of one node');
-is(value(qq($est,instance="$at_b"})), 2, 'of the other');
-is(value('max by (ca) (enroll_cluster_issued_total)'), 6, 'of the cluster');
-is(value('min(enroll_cluster_issued_total)'), 6, 'as either node knows');
-is(value('sum by (protocol) (enroll_requests_total{outcome="refused"})'), 1,
+soon(qq($est,instance="$at"}), 3, 'of one node');
+soon(qq($est,instance="$at_b"}), 2, 'of the other');
+soon('max by (ca) (enroll_cluster_issued_total)', 6, 'of the cluster');
+soon('min(enroll_cluster_issued_total)', 6, 'as either node knows');
+soon('sum by (protocol) (enroll_requests_total{outcome="refused"})', 1,
     'refused');
-is(value('sum(enroll_request_duration_seconds_count{protocol="est"})'), 7,
+soon('sum(enroll_request_duration_seconds_count{protocol="est"})', 7,
     'a histogram');
-is(value('sum(enroll_redis_connected_workers)'), 3, 'three workers');
-is(value('count(enroll_build_info)'), 2, 'two builds');
+soon('sum(enroll_redis_connected_workers)', 3, 'three workers');
+soon('count(enroll_build_info)', 2, 'two builds');
 
 # OpenMetrics is what it asked for, and it knows what the figures are
 
