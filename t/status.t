@@ -48,7 +48,7 @@ my $conf = <<'CONF';
 
         location /.well-known/est/ { est devices; }
         location /closed/ { est devices; deny all; }
-        location /moved/ { est devices; deny all; error_page 403 = /est2/; }
+        location /moved/ { est devices; deny all; error_page 403 = /est2/nosuch; }
         location /est2/ { est devices; }
         location /odd/ { est devices 'profile=a "b" \\ c'; }
         location /scep { scep devices; scep_challenge secret; }
@@ -219,9 +219,10 @@ SKIP: {
 }
 
 SKIP: {
-    my ($none) = $t->command('python3', '-c', 'import prometheus_client');
+    my $python = '/usr/bin/python3';        # Debian's own, which has it
+    my ($none) = $t->command($python, '-c', 'import prometheus_client');
     skip('no python3-prometheus-client', 1) if $none;
-    my (undef, $out) = $t->command('python3', '-c', <<'PY',
+    my (undef, $out) = $t->command($python, '-c', <<'PY',
 import sys
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 f = {m.name: m for m in text_string_to_metric_families(open(sys.argv[1]).read())}
