@@ -4,6 +4,9 @@
 
 # The API and what waits for approval: listed, approved and denied on another
 # node than the one that was asked.
+#
+# Conformance: EST-108 EST-109 EST-110 EST-111 EST-113 EST-114 EST-115
+#   EST-117
 
 use strict;
 use warnings;
@@ -50,7 +53,13 @@ $node->conf($conf)->start;
 
 my %csr = map { ($_ => $t->csr(subject => "/CN=$_", san => "DNS:$_")) }
           qw(dev1 dev2);
-is(enroll('dev1')->{status}, 202, "$_: it waits") for 1, 2;
+for (1, 2) {
+    my $r = enroll('dev1');
+    is($r->{status}, 202, "$_: it waits");
+    like($r->{headers}{'retry-after'} // '', qr/^[1-9]\d*$/,
+        "$_: and is told how long");
+    like($r->{type} // '', qr{^text/plain(?:;|$)}, "$_: in text");
+}
 is(enroll('dev2')->{status}, 202, 'so does another');
 
 my $list = decode_json(api($node, 'requests')->{body});

@@ -4,6 +4,8 @@
 
 # Clients that go away, in every state of a request: nothing crashes,
 # nothing leaks, nothing is left half done.
+#
+# Conformance: HTTP-023 BAD-025
 
 use strict;
 use warnings;

@@ -4,6 +4,8 @@
 
 # Two nginx with one Redis: enrolments alternate between them, and both see
 # the same records.
+#
+# Conformance: PKIX-004
 
 use strict;
 use warnings;

@@ -4,6 +4,8 @@
 
 # Mistakes in the configuration: nginx -t refuses each, with the file, the
 # line and the reason.
+#
+# Conformance: PKIX-031 PKIX-036 BAD-141
 
 use strict;
 use warnings;

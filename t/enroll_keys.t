@@ -3,6 +3,8 @@
 # Copyright (C) The nginx-enroll authors
 
 # Keys of every kind, of clients and of CAs: in files, locked, in a store.
+#
+# Conformance: HTTP-026 BAD-059
 
 use strict;
 use warnings;

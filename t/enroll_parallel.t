@@ -4,6 +4,8 @@
 
 # Many at once: as many certificates, serials, records and counts as there
 # are requests, and one for the same request.
+#
+# Conformance: PKIX-004
 
 use strict;
 use warnings;

@@ -4,6 +4,8 @@
 
 # A CA whose key is in a PKCS #11 token: by the engine of libp11, or by
 # pkcs11-provider as a store, whichever is there.
+#
+# Conformance: BAD-142
 
 use strict;
 use warnings;

@@ -3,6 +3,8 @@
 # Copyright (C) The nginx-enroll authors
 
 # Profiles: how long, what for, and under which names.
+#
+# Conformance: PKIX-033
 
 use strict;
 use warnings;

@@ -4,6 +4,8 @@
 
 # Redis is away: refusals within the timeout, what needs no records still
 # answers, nothing leaves that is not recorded, and service resumes by itself.
+#
+# Conformance: HTTP-013 HTTP-025 BAD-138
 
 use strict;
 use warnings;

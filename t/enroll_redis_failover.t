@@ -5,6 +5,8 @@
 # A replica becomes the master, and the master its replica: enrolments fail,
 # and nothing is issued, until the name leads to the new one; then all goes on,
 # with the records there were.  With a Redis by itself, and in cluster mode.
+#
+# Conformance: BAD-140
 
 use strict;
 use warnings;

@@ -4,6 +4,8 @@
 
 # A Redis, or something in its place, that answers what it should not: 503
 # in time, and nothing is handed out.
+#
+# Conformance: HTTP-028 BAD-138
 
 use strict;
 use warnings;

@@ -4,6 +4,8 @@
 
 # Twenty reloads under load: no enrolment fails, every certificate is
 # recorded.
+#
+# Conformance: HTTP-024 BAD-144
 
 use strict;
 use warnings;

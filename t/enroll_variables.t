@@ -4,6 +4,8 @@
 
 # The variables: each has its value in a log, whatever the outcome, and
 # what comes from outside is escaped there.
+#
+# Conformance: HTTP-027
 
 use strict;
 use warnings;

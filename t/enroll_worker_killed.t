@@ -4,6 +4,8 @@
 
 # A worker is killed in the middle of load: nothing that a client holds is
 # unrecorded, and who asks again is served.
+#
+# Conformance: BAD-144
 
 use strict;
 use warnings;

@@ -4,6 +4,8 @@
 
 # Basic authentication is established by the module itself, from its own
 # list of users.
+#
+# Conformance: EST-035 EST-037 EST-041 EST-051 HTTP-011 HTTP-026
 
 use strict;
 use warnings;

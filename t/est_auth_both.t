@@ -4,6 +4,8 @@
 
 # est_auth both: the certificate says who it is, and the password of another
 # adds nothing to that.
+#
+# Conformance: EST-038
 
 use strict;
 use warnings;

@@ -4,6 +4,9 @@
 
 # Authentication by the certificate of the TLS handshake: whose it may be,
 # what est_auth makes of it, and that nothing else passes for one.
+#
+# Conformance: EST-023 EST-028 EST-038 EST-040 EST-044 EST-046 EST-050
+#   EST-103
 
 use strict;
 use warnings;

@@ -4,6 +4,8 @@
 
 # A client certificate that ends while the body of the request is on its
 # way: it was good in the handshake, and is not any more.
+#
+# Conformance: EST-103 BAD-010
 
 use strict;
 use warnings;

@@ -4,6 +4,8 @@
 
 # TLS sessions that are kept or resumed outlive the certificate that was
 # verified in them; and clients whose certificate was not.
+#
+# Conformance: EST-022 EST-025
 
 use strict;
 use warnings;

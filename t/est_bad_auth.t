@@ -3,6 +3,9 @@
 # Copyright (C) The nginx-enroll authors
 
 # Credentials that are malformed, foreign or made up (BAD-072 to BAD-075).
+#
+# Conformance: EST-042 EST-044 BAD-012 BAD-013 BAD-072 BAD-073 BAD-074
+#   BAD-075
 
 use strict;
 use warnings;

@@ -3,6 +3,9 @@
 # Copyright (C) The nginx-enroll authors
 
 # Bodies that are neither base64 nor DER nor PEM (BAD-029 to BAD-038).
+#
+# Conformance: EST-181 EST-182 BAD-029 BAD-031 BAD-032 BAD-033 BAD-034
+#   BAD-035 BAD-036 BAD-037 BAD-038
 
 use strict;
 use warnings;

@@ -4,6 +4,9 @@
 
 # Well-formed ASN.1 that is no acceptable certification request (BAD-052 to
 # BAD-054): versions, attributes, signatures.
+#
+# Conformance: EST-014 EST-086 EST-107 EST-120 P10-001 P10-002 P10-008
+#   BAD-052 BAD-053 BAD-054 BAD-070
 
 use strict;
 use warnings;

@@ -4,6 +4,9 @@
 
 # Octets that are no certification request (BAD-040 to BAD-049): cut off,
 # changed, nested, over-long. Always a refusal, never an accident.
+#
+# Conformance: EST-124 EST-186 EST-187 P10-003 P10-005 BAD-040 BAD-041
+#   BAD-042 BAD-043 BAD-044 BAD-045 BAD-046 BAD-047 BAD-048 BAD-049
 
 use strict;
 use warnings;

@@ -4,6 +4,10 @@
 
 # Requested extensions that are malformed, doubled, or that no device should
 # have (BAD-064 to BAD-071).
+#
+# Conformance: EST-090 EST-093 EST-099 PKIX-014 PKIX-018 PKIX-019
+#   PKIX-024 PKIX-025 PKIX-035 P10-004 P10-006 BAD-064 BAD-065 BAD-066
+#   BAD-067 BAD-068 BAD-069 BAD-071
 
 use strict;
 use warnings;
@@ -111,6 +115,12 @@ is($t->state, $state, 'nothing of all this is left in Redis');
 
 my $r = ask(attributes => [attribute($MS_REQUEST, seq($one))]);
 is($r->{status}, 200, 'Microsoft\'s request is one as well');
+
+# RFC 7030, section 4.2.1: what the key is for does not bind its first signature
+
+is(ask(attributes => [extension_request(
+       extension($kp, der(3, "\5\x20"), 1))])->{status}, 200,
+    'a key that is to encrypt only signs its request');
 
 # a request for all that no device should have: nothing of it comes
 

@@ -4,6 +4,9 @@
 
 # Public keys that are malformed, weak or of a kind that is not taken (BAD-055
 # to BAD-059).
+#
+# Conformance: EST-092 P10-007 P10-009 BAD-055 BAD-056 BAD-057 BAD-058
+#   BAD-059
 
 use strict;
 use warnings;

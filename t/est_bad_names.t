@@ -4,6 +4,9 @@
 
 # Subjects and subjectAltNames that are malformed, too many, or of a kind that
 # is not taken (BAD-060 to BAD-063).
+#
+# Conformance: EST-091 PKIX-022 PKIX-033 PKIX-034 PKIX-035 P10-010
+#   BAD-060 BAD-061 BAD-062 BAD-063
 
 use strict;
 use warnings;

@@ -3,6 +3,10 @@
 # Copyright (C) The nginx-enroll authors
 
 # cacerts: whom it is open to, what is in the bag, and in what form.
+#
+# Conformance: EST-001 EST-024 EST-025 EST-070 EST-071 EST-072 EST-073
+#   EST-074 EST-075 EST-076 EST-077 EST-080 EST-081 EST-083 HTTP-001
+#   HTTP-002 HTTP-016 BAD-020 BAD-026
 
 use strict;
 use warnings;

@@ -4,6 +4,8 @@
 
 # A Content-Type is refused where it says plainly that the body is
 # something else; the form of the type itself is read whole.
+#
+# Conformance: EST-085 HTTP-004 HTTP-005 BAD-013 BAD-014 BAD-015 BAD-038
 
 use strict;
 use warnings;

@@ -4,6 +4,8 @@
 
 # Errors that nginx makes before a location is chosen come as text too, with a
 # reason, by the error_page of the sample in docs/est.md and of quickstart.
+#
+# Conformance: EST-121 HTTP-007 BAD-001 BAD-002 BAD-012 BAD-020
 
 use strict;
 use warnings;

@@ -4,6 +4,8 @@
 
 # Every form in which clients are known to send a certification request:
 # DER, base64 of any line length, PEM also on one line, inside a PKCS #7.
+#
+# Conformance: EST-179 EST-180 EST-183 HTTP-022 BAD-030 BAD-036 BAD-039
 
 use strict;
 use warnings;

@@ -4,6 +4,9 @@
 
 # csrattrs: what enrolment demands is announced, what it does not demand is
 # not; 204 where there is nothing to say.
+#
+# Conformance: EST-149 EST-150 EST-151 EST-152 EST-153 EST-155 EST-157
+#   EST-159 EST-163 EST-164 HTTP-015
 
 use strict;
 use warnings;

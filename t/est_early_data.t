@@ -4,6 +4,8 @@
 
 # An enrolment is not taken as TLS early data, which can be sent again by
 # anybody (RFC 8446, section 8).
+#
+# Conformance: EST-027 BAD-028
 
 use strict;
 use warnings;

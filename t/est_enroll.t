@@ -4,6 +4,9 @@
 
 # The whole road, once: a device asks by password, gets a certificate that
 # is signed, recorded and counted, and renews it.
+#
+# Conformance: EST-002 EST-036 EST-069 EST-084 EST-087 EST-088 EST-089
+#   EST-178 EST-185 PKIX-002 PKIX-006 PKIX-019 PKIX-032
 
 use strict;
 use warnings;

@@ -5,6 +5,8 @@
 # What nginx itself does in front of a location: gates that hold, and that
 # open nothing by themselves; if and limit_except inside of it; the address
 # of the PROXY protocol.
+#
+# Conformance: HTTP-014
 
 use strict;
 use warnings;

@@ -4,6 +4,10 @@
 
 # EST over the ways of HTTP: chunked and slow bodies, keep-alive after a
 # refusal, HTTP/1.0 and HTTP/2, limits, smuggled requests.
+#
+# Conformance: EST-012 EST-013 EST-034 EST-106 HTTP-006 HTTP-008 HTTP-009
+#   HTTP-010 HTTP-017 HTTP-018 BAD-003 BAD-004 BAD-005 BAD-006 BAD-007
+#   BAD-009 BAD-011 BAD-016 BAD-021 BAD-022
 
 use strict;
 use warnings;

@@ -4,6 +4,8 @@
 
 # EST over HTTP/2, frame by frame: bodies in many frames, streams that are
 # reset, lengths that do not agree (BAD-023, BAD-024).
+#
+# Conformance: BAD-023 BAD-024
 
 use strict;
 use warnings;

@@ -4,6 +4,10 @@
 
 # challengePassword in EST links the request to the TLS connection (RFC
 # 7030, section 3.5): verified where it is there, on TLS 1.2 only.
+#
+# Conformance: EST-016 EST-030 EST-053 EST-054 EST-055 EST-056 EST-061
+#   EST-062 EST-063 EST-066 EST-067 EST-068 EST-069 EST-173 EST-175
+#   BAD-068 BAD-071 BAD-076 BAD-077
 
 use strict;
 use warnings;

@@ -3,6 +3,8 @@
 # Copyright (C) The nginx-enroll authors
 
 # What an asker may name: by default only itself.
+#
+# Conformance: EST-047 PKIX-012 PKIX-021 HTTP-012
 
 use strict;
 use warnings;

@@ -4,6 +4,8 @@
 
 # The limit_req of docs/security.md: it bounds the guesses at passwords, and
 # nothing else.
+#
+# Conformance: EST-052
 
 use strict;
 use warnings;

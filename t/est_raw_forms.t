@@ -3,6 +3,8 @@
 # Copyright (C) The nginx-enroll authors
 
 # The certificate alone as DER or PEM, for clients that ask so by Accept.
+#
+# Conformance: EST-123 HTTP-019
 
 use strict;
 use warnings;

@@ -4,6 +4,9 @@
 
 # Renewal: the names of the certificate that is renewed stay, by comparison
 # or by copy, also across the roll-over of the CA.
+#
+# Conformance: EST-045 EST-095 EST-096 EST-100 EST-102 BAD-078 BAD-079
+#   BAD-080
 
 use strict;
 use warnings;

@@ -4,6 +4,8 @@
 
 # A lost answer: who asks again for the same gets the same certificate,
 # nobody else gets it, and what Redis says is checked first.
+#
+# Conformance: EST-105 EST-112 EST-116 HTTP-029 BAD-081 BAD-082 BAD-139
 
 use strict;
 use warnings;

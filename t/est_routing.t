@@ -4,6 +4,10 @@
 
 # What follows the prefix must be exactly an operation; labels come from
 # locations, and a mistyped one never meets the default CA.
+#
+# Conformance: EST-003 EST-004 EST-006 EST-007 EST-008 EST-009 EST-010
+#   EST-011 EST-039 EST-082 HTTP-001 HTTP-003 HTTP-020 HTTP-021 BAD-017
+#   BAD-018 BAD-019
 
 use strict;
 use warnings;

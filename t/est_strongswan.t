@@ -3,6 +3,8 @@
 # Copyright (C) The nginx-enroll authors
 
 # strongSwan: pki --estca and pki --est enrol, enrol again and are refused.
+#
+# Conformance: EST-020
 
 use strict;
 use warnings;

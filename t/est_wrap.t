@@ -4,6 +4,8 @@
 
 # The lines of base64 in answers: one, but 64 columns for libest, or as
 # est_wrap says.
+#
+# Conformance: EST-184
 
 use strict;
 use warnings;

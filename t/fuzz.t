@@ -5,6 +5,8 @@
 # The fuzzers take their kept corpus, and the beginnings of each of its files,
 # under AddressSanitizer and UndefinedBehaviorSanitizer: what "make corpus" has
 # built.  libFuzzer goes on from there: "make fuzz".
+#
+# Conformance: BAD-051
 
 use strict;
 use warnings;

@@ -4,6 +4,8 @@
 
 # The attributes of a message, one by one: absent, twice, of another type, too
 # long, and what must not be taken for a number.
+#
+# Conformance: BAD-050
 
 use strict;
 use warnings;

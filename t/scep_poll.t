@@ -4,6 +4,8 @@
 
 # What waits for approval over SCEP: PENDING, approved, denied, expired; only
 # the key that asked is answered, and only so many may wait.
+#
+# Conformance: EST-118 BAD-081
 
 use strict;
 use warnings;

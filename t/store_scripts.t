@@ -4,6 +4,8 @@
 
 # The scripts of the store, as Redis runs them: nonces, challenges, approval,
 # polls, failures.  Their text is taken from the sources.
+#
+# Conformance: BAD-083
 
 use strict;
 use warnings;

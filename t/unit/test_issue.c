@@ -6,6 +6,11 @@
 
 /* Profiles, and the certificates that are made by them. */
 
+/*
+ * Conformance: PKIX-001 PKIX-002 PKIX-003 PKIX-005 PKIX-008 PKIX-010
+ *   PKIX-011 PKIX-013 PKIX-015 PKIX-016 PKIX-017 PKIX-018 PKIX-030
+ */
+
 
 #include <stdio.h>
 

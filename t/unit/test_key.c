@@ -3,6 +3,10 @@
  * Copyright (C) The nginx-enroll authors
  */
 
+/*
+ * Conformance: P10-009
+ */
+
 
 #include <setjmp.h>
 #include <stdarg.h>

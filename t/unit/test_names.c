@@ -6,6 +6,10 @@
 
 /* Subjects, what a renewal keeps, and who may ask for which name. */
 
+/*
+ * Conformance: PKIX-007
+ */
+
 
 #include <stdio.h>
 #include <stdlib.h>

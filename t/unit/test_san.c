@@ -6,6 +6,10 @@
 
 /* subjectAltName: what is taken from a request or a template. */
 
+/*
+ * Conformance: PKIX-011 PKIX-023
+ */
+
 
 #include <stdio.h>
 
