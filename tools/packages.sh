@@ -14,7 +14,8 @@ packages_build="nginx nginx-dev gcc make libc6-dev libhiredis-dev libssl-dev"
 packages_run="redis-server openssl curl ca-certificates strongswan-pki
               libstrongswan-standard-plugins libstrongswan-extra-plugins"
 packages_test="libcmocka-dev perl libio-socket-ssl-perl python3
-               softhsm2 libengine-pkcs11-openssl valgrind"
+              libnginx-mod-stream
+              softhsm2 libengine-pkcs11-openssl valgrind"
 
 packages_lint="clang-tidy cppcheck"
 
