@@ -306,6 +306,7 @@ static char *
 ngx_http_scep_endpoint_check(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *conf)
 {
     char                        *rv;
+    uint32_t                     usage;
     const char                  *error;
     ngx_http_enroll_endpoint_t  *endpoint;
     ngx_http_enroll_loc_conf_t  *elcf;
@@ -346,6 +347,20 @@ ngx_http_scep_endpoint_check(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *conf)
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s in %s:%ui", error,
                       endpoint->file, endpoint->line);
         return NGX_CONF_ERROR;
+    }
+
+    /* clients choose by keyUsage whom they encrypt to, and whom they believe */
+
+    usage = KU_DIGITAL_SIGNATURE|KU_KEY_ENCIPHERMENT;
+
+    if (endpoint->ca && endpoint->ca->ra_certificate == NULL
+        && (X509_get_key_usage(endpoint->ca->ra.sign_cert) & usage) != usage)
+    {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "CA \"%V\" answers SCEP itself, and its keyUsage has not "
+                      "both digitalSignature and keyEncipherment: some clients "
+                      "need \"ra_certificate\" then, in %s:%ui",
+                      &endpoint->ca->name, endpoint->file, endpoint->line);
     }
 
     return NGX_CONF_OK;

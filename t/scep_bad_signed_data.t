@@ -71,13 +71,28 @@ for my $good (
     ['unsigned attributes', unsigned => ctx(1, map {
         attribute('1.2.3.4', octets('x' x 1000)) } 1 .. 30)],
     ['another transactionID, unsigned', unsigned => ctx(1,
-        attribute('2.16.840.1.113733.1.9.7', printable('other')))])
+        attribute('2.16.840.1.113733.1.9.7', printable('other')))],
+    ['countersignatures in countersignatures', unsigned => nested(3)])
 {
     my ($name, %o) = @$good;
     my $m = $s->again($base, %o);
     $s->issued($s->send($m), $m, "taken: $name");
 }
 my $certs = $t->keys('*:cert:*');
+is($certs, 1, 'all of them the same request: one certificate');
+
+# the signer's own certificate is only for its key
+
+for my $how (['signed with MD5', digest => 'md5'],
+    ['with NUL and LF in its name', subject => name(CN => "x\0y\nX: z")],
+    ['of a CA', exts => [extension('2.5.29.19', seq(bool(1)), 1)]])
+{
+    my ($name, %o) = @$how;
+    my $m = $s->request(odd_signer(%o), challenge => 'secret');
+    $s->issued($s->send($m), $m, "taken: a signer $name");
+    $certs++;
+}
+unlike($t->log, qr/^X: z/m, 'error.log has no line of a client');
 
 ##############################################################################
 
@@ -156,6 +171,10 @@ for my $bad (
     (map { ["ContentInfo of $p7.$_", outer => "$p7.$_"] } 1, 3, 5, 6),
     ['an unknown ContentInfo', outer => '1.2.3.4'],
     ['an empty SignedData', signed => seq()],
+    ['no content', der => seq(oid("$p7.2"))],
+    ['a content of another tag', der => seq(oid("$p7.2"), ctx(1, seq()))],
+    ['a content that is NULL', der => seq(oid("$p7.2"), ctx(0, null()))],
+    ['countersignatures without end', unsigned => nested(200)],
     ['a SignedData that is none', signed => octets('x')],
     ['no SignerInfo', signer_infos => sub { set() }],
     ['two SignerInfos', signer_infos => sub { set($_[0], $_[0]) }],
@@ -181,10 +200,31 @@ for my $bad (
         attribute('2.16.840.1.113733.1.9.5', octets($x)))])
 {
     my ($name, %o) = @$bad;
-    my $m = $s->again($base, %o);
+    my $m = $o{der} // $s->again($base, %o);
     $s->refused($s->send($m), 400, 'malformed_message', "no answer: $name");
 }
 
 is(scalar $t->keys('*:cert:*'), $certs, 'nothing was issued');
 is($t->open_txns, '', 'no transaction is open');
 $t->done;
+
+##############################################################################
+
+sub nested {
+    my ($depth) = @_;
+    my $set = '';
+    $set = ctx(1, attribute('1.2.840.113549.1.9.6', seq(integer(1), $set)))
+        for 1 .. $depth;
+    return $set;
+}
+
+# with a certificate that is signed otherwise than it says, or names much
+sub odd_signer {
+    my (%o) = @_;
+    my $digest = delete $o{digest} or return $s->client('dev1', %o);
+    my $c = $s->client('dev1', %o);
+    my ($tbs) = kids(content($c->{cert}));
+    return { %$c, cert => seq($tbs->{whole}, seq(
+        oid('1.2.840.113549.1.1.4'), null()),
+        bits(sign($c->{key}, $tbs->{whole}, $digest))) };
+}

@@ -43,6 +43,12 @@ $t->conf("$ca" . <<'CONF');
         location /utf8 { scep devices; scep_challenge "d\xc3\xbc\xc3\x9f"; }
         location /long { scep devices; scep_challenge LONG; }
     }
+
+    server {
+        listen 127.0.0.1:%%PORT_tls%% ssl;
+        %%TLS%%
+        location /scep { scep devices; scep_challenge "Secret 1"; }
+    }
 CONF
 my $long = 'x' x 255;
 $t->conf($t->{http} =~ s/LONG/$long/r =~ s/\\x(..)/chr hex $1/ger)->run;
@@ -94,11 +100,12 @@ refuses('/scep', \printable(''), qr/challenge_required|malformed_attribute/,
 # what is no string, or not one of them
 
 for my $bad ([OCTETS => octets('Secret 1')], [BOOLEAN => bool(1)],
-    [NULL => null()], [INTEGER => integer(1)], [SEQUENCE => seq()],
-    ['odd BMPString' => text(0x1e, "\0S\0")])
+    [NULL => null()], [INTEGER => integer(1)], [SEQUENCE => seq()])
 {
     refuses('/scep', \$bad->[1], qr/malformed_(?:attribute|csr)/, $bad->[0]);
 }
+refuses('/scep', \text(0x1e, "\0S\0"), 'envelope_not_opened',
+    'a BMPString that is none: this is no request');
 for my $bad (
     ['two values', challenge(utf8('Secret 1'), utf8('Secret 2'))],
     ['no value', challenge()],
@@ -109,8 +116,20 @@ for my $bad (
     $s->failed($s->send($m), $m, 2, 'malformed_attribute', $name);
 }
 
+refuses('/long', 'x' x 4000, qr/challenge_unknown|malformed_attribute/,
+    'of 4000 octets');
+
+# over TLS nothing is relaxed
+
+for ([undef, 'FAILURE 2 challenge_required'], ['x', 'FAILURE 2 challenge_unknown'])
+{
+    my ($challenge, $expected) = @$_;
+    is(over_tls($challenge), $expected, "over TLS: $expected");
+}
+
 my @now = $t->keys('*:cert:*');
 is(scalar @now, $n, 'nothing was issued');
+is(over_tls('Secret 1'), 'SUCCESS', 'over TLS, with the challenge');
 is($t->open_txns, '', 'no transaction is open');
 unlike($t->log . $t->state, qr/Secret 1|from a file/, 'it is nowhere');
 
@@ -147,6 +166,12 @@ $t->done;
 sub wide {
     my ($s, $n) = @_;
     return join '', map { "\0" x ($n - 1) . $_ } split //, $s;
+}
+
+sub over_tls {
+    my $m = $s->request($c, challenge => shift);
+    return ($s->summary($t->curl('--data-binary', '@' . $t->write('m.der',
+        $m->{der}), 'https://127.0.0.1:' . $t->port('tls') . '/scep'), $m))[0];
 }
 
 sub enrols {

@@ -95,6 +95,18 @@ $s->failed(asked($b, 'secret', '::ffff:192.0.2.9'), 2, 'too_many_failures',
     'too many of an IPv4 address, written as one of IPv6');
 $s->issued(asked($b, 'secret', '::ffff:192.0.2.10'), 'another one');
 
+# polls of what there is not, as if transactions could be guessed
+
+my $guesser = $s->client('guesser');
+for my $n (1 .. 3) {
+    my $m = $s->poll($guesser, "guess$n");
+    $s->failed($s->response(start($m, 50, '/scep')), $m, 4, 'not_found',
+        "a guess, $n");
+}
+my $guess = $s->poll($guesser, 'guess4');
+$s->failed($s->response(start($guess, 50, '/scep')), $guess, 2,
+    'too_many_failures', 'too many guesses');
+
 # for a time
 
 my @soon = (path => '/soon');

@@ -28,6 +28,11 @@ $t->ra('sign', 'rsa', ext => <<'EXT');
 basicConstraints=critical,CA:FALSE
 keyUsage=critical,digitalSignature
 EXT
+$t->ra('both', 'rsa', ext => "keyUsage=digitalSignature,keyEncipherment\n");
+$t->ca('able', key => 'rsa:2048', ext => <<'EXT');
+basicConstraints=critical,CA:TRUE
+keyUsage=critical,keyCertSign,cRLSign,digitalSignature,keyEncipherment
+EXT
 $t->ra('enc', 'rsa', ext => <<'EXT');
 basicConstraints=critical,CA:FALSE
 keyUsage=critical,keyEncipherment
@@ -130,6 +135,10 @@ $s{ec}->failed($s{ec}->send($m), $m, 2, 'envelope_not_opened',
 # what the configuration must have
 
 for my $bad (
+    ['an RA that may not decrypt', pair('rsa', '') . pair('sign', 'ra_')],
+    ['an RA that may not sign', pair('rsa', '') . pair('enc', 'ra_')],
+    ['two RAs that may both only sign', pair('rsa', '') . pair('sign', 'ra_')
+        . pair('sign', 'ra_encryption_')],
     ['a P-256 CA without an RA', pair('ec', '')],
     ['an RA of another CA', pair('ec', '') . pair('ra-rsa', 'ra_')],
     ['an RA without a key', pair('ec', '') . 'ra_certificate %%DIR%%/ra-ec.crt;'],
@@ -141,6 +150,18 @@ for my $bad (
     my ($rc, $out) = $t->nginx_t("$head enroll_ca x { $ca }\n"
                                  . 'server { location / { scep x; } }');
     ok($rc && $out =~ /\[emerg\]/, "nginx -t: $name") or diag($out);
+}
+
+# an RSA CA alone may do without, but it is told what clients look at
+
+for (['rsa', pair('rsa', ''), 1], ['able', pair('able', ''), 0],
+     ['rsa with an RA', pair('rsa', '') . pair('both', 'ra_'), 0])
+{
+    my ($name, $ca, $warns) = @$_;
+    my ($rc, $out) = $t->nginx_t("$head enroll_ca x { $ca }\n"
+                                 . 'server { location / { scep x; } }');
+    is("$rc " . ($out =~ /\[warn\] .*answers SCEP itself/ ? 1 : 0),
+        "0 $warns", "nginx -t, keyUsage: $name") or diag($out);
 }
 
 is($t->open_txns, '', 'no transaction is open');

@@ -127,6 +127,30 @@ for my $signer (
                                     : (4, $reason), "19: $name");
 }
 
+# certificates of this CA for another use, which no record knows: of a TLS
+# server, of a responder of OCSP
+
+my $server = extension('2.5.29.37', seq(oid('1.3.6.1.5.5.7.3.1')));
+my $ocsp = extension('2.5.29.37', seq(oid('1.3.6.1.5.5.7.3.9')));
+for my $ext ($server, $ocsp) {
+    my $c = $s->holder($first, forge_cert(%by, exts => [$ext]));
+    refuses($c, { type => $_ }, 4, 'client_certificate_unrecorded',
+            "$_: one for another use") for 17, 19;
+}
+
+# what it asks for beside its names is not looked at
+
+my @evil = (extension('2.5.29.19', seq(bool(1)), 1),
+            extension('2.5.29.15', der(0x03, "\x01\x06"), 1), $ocsp);
+for my $type (17, 19) {
+    my $exts = cert_fields(renews($dev, { type => $type, attributes =>
+        [extension_request(@evil)] }, "$type: asks to be a CA"))->{exts};
+    is_deeply([map { $exts->{oid($_)}{value} // seq() }
+               '2.5.29.19', '2.5.29.15', '2.5.29.37'],
+        [seq(), der(0x03, "\x07\x80"), seq(oid('1.3.6.1.5.5.7.3.2'))],
+        "$type: and gets what the profile has");
+}
+
 # a look-alike: the subject, issuer and serial of the real one
 
 my $look = $s->holder($first, forge_cert(key => $first->{key},
