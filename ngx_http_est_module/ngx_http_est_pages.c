@@ -322,14 +322,16 @@ ngx_http_est_describe_examples(ngx_http_enroll_request_t *er,
                      "base64 -d device.p7 | openssl pkcs7 -inform DER "
                      "-print_certs -out device.crt");
 
-    if (tls) {
+    if (tls && key.tls) {
         ngx_http_enroll_page_text(page, NULL,
-                              "curl -fsS --cacert \"$TLS_CA\" --cert "
+                              "curl -fsS --cacert \"$TLS_CA\"%s --cert "
                               "device.crt --key device.key -H "
                               "'Content-Type: application/pkcs10' -H "
                               "'Accept: application/x-pem-file' "
                               "--data-binary @device.csr -o renewed.crt "
-                              "%V/simplereenroll", url);
+                              "%V/simplereenroll",
+                              (eslcf->auth == NGX_HTTP_EST_AUTH_BOTH)
+                              ? " -u \"$DEVICE:$PASSWORD\"" : "", url);
     }
 
     enroll_json_array_end(json);

@@ -115,7 +115,9 @@ void ngx_http_enroll_page_text(ngx_http_enroll_page_t *page, const char *name,
 
 typedef struct {
     u_char                          openssl[64];     /* behind -newkey */
-    u_char                          strongswan[64];  /* behind --gen */
+    u_char                          strongswan[64];  /* behind --gen, or
+                                                        empty */
+    ngx_uint_t                      tls;             /* clients can renew */
 } ngx_http_enroll_page_key_t;
 
 

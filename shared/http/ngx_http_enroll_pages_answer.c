@@ -464,28 +464,46 @@ ngx_http_enroll_page_text(ngx_http_enroll_page_t *page, const char *name,
 }
 
 
-/* elliptic where that is taken: small, and every client can */
+/* elliptic where that is taken, on a curve that TLS 1.3 knows */
 
 void
 ngx_http_enroll_page_key(ngx_http_enroll_request_t *er,
     ngx_http_enroll_page_key_t *key)
 {
     char                 text[ENROLL_KEY_TEXT];
-    size_t               i, best;
+    size_t               i, best, rank, least;
     enroll_key_rules_t  *rules;
 
     rules = &er->profile->pki.keys;
     best = 0;
+    least = 5;
 
     for (i = 0; i < rules->n; i++) {
 
-        if (rules->rule[i].kind == ENROLL_KEY_EC
-            && (rules->rule[best].kind != ENROLL_KEY_EC
-                || rules->rule[i].nid == NID_X9_62_prime256v1))
-        {
+        switch (rules->rule[i].kind) {
+
+        case ENROLL_KEY_RSA:
+            rank = 2;
+            break;
+
+        case ENROLL_KEY_EC:
+            rank = (rules->rule[i].nid == NID_X9_62_prime256v1) ? 0
+                   : (rules->rule[i].nid == NID_secp384r1
+                      || rules->rule[i].nid == NID_secp521r1) ? 1 : 4;
+            break;
+
+        default:
+            rank = 3;
+            break;
+        }
+
+        if (rank < least) {
+            least = rank;
             best = i;
         }
     }
+
+    key->tls = (least < 4);
 
     (void) enroll_key_rule_text(rules, best, text);
 
