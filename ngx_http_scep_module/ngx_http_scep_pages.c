@@ -31,6 +31,8 @@ static void ngx_http_scep_describe_settings(ngx_http_enroll_page_t *page,
     ngx_http_scep_loc_conf_t *sclcf);
 static void ngx_http_scep_describe_examples(ngx_http_enroll_request_t *er,
     ngx_http_enroll_page_t *page, ngx_http_scep_loc_conf_t *sclcf);
+static void ngx_http_scep_describe_strongswan(ngx_http_enroll_request_t *er,
+    ngx_http_enroll_page_t *page, ngx_uint_t bits, ngx_uint_t challenge);
 static void ngx_http_scep_describe_apple(ngx_http_enroll_request_t *er,
     ngx_http_enroll_page_t *page, ngx_uint_t bits, ngx_uint_t challenge);
 static void ngx_http_scep_describe_intune(ngx_http_enroll_request_t *er,
@@ -433,30 +435,15 @@ ngx_http_scep_describe_examples(ngx_http_enroll_request_t *er,
 
     bits = ngx_http_enroll_page_rsa(er, 2048);
 
-    if (bits == 0) {
+    if (bits == 0
+        || (sclcf->ca_certs == NGX_HTTP_SCEP_CERTS_ISSUER && enc != ca))
+    {
+        /* see ngx_http_scep_no_client() */
+
         return;
     }
 
-    enroll_json_array(json, "strongswan");
-    ngx_http_enroll_page_text(page, NULL,
-                              "pki --gen --type rsa --size %ui --outform pem "
-                              "> device.key", bits);
-    ngx_http_enroll_page_text(page, NULL,
-                              "pki --scepca --url %V --caout ca.pem --raout "
-                              "ra.pem --outform pem --force", url);
-    ngx_http_enroll_page_text(page, NULL,
-                              "pki --scep --url %V --in device.key --dn "
-                              "\"CN=$DEVICE\"%s --cacert-enc %s --cacert-sig "
-                              "%s --cacert ca.pem --outform pem > device.crt",
-                              url,
-                              challenge ? " --password \"$CHALLENGE\"" : "",
-                              enc == ca ? "ca.pem"
-                              : enc == er->ca->ra.sign_cert ? "ra.pem"
-                                                            : "ra-1.pem",
-                              enc == ca ? "ca.pem"
-                              : enc == er->ca->ra.sign_cert ? "ra.pem"
-                                                            : "ra-2.pem");
-    enroll_json_array_end(json);
+    ngx_http_scep_describe_strongswan(er, page, bits, challenge);
 
     enroll_json_array(json, "certmonger");
 
@@ -483,6 +470,62 @@ ngx_http_scep_describe_examples(ngx_http_enroll_request_t *er,
         ngx_http_scep_describe_apple(er, page, bits, challenge);
         ngx_http_scep_describe_intune(er, page, bits);
     }
+}
+
+
+static void
+ngx_http_scep_describe_strongswan(ngx_http_enroll_request_t *er,
+    ngx_http_enroll_page_t *page, ngx_uint_t bits, ngx_uint_t challenge)
+{
+    X509                *ca, *enc;
+    ngx_str_t            decrypts, signs;
+    const char          *certs;
+    enroll_json_text_t  *json;
+
+    json = &page->json;
+
+    ca = sk_X509_value(er->ca->pki.chain, 0);
+    enc = sk_X509_value(er->ca->ra.certs, 0);
+
+    enroll_json_array(json, "strongswan");
+    ngx_http_enroll_page_text(page, NULL,
+                              "pki --gen --type rsa --size %ui --outform pem "
+                              "> device.key", bits);
+    ngx_http_enroll_page_text(page, NULL,
+                              "pki --scepca --url %V --caout ca.pem --raout "
+                              "ra.pem --outform pem --force", &page->url);
+
+    certs = (enc == ca) ? "--cacert-enc ca.pem --cacert-sig ca.pem"
+                        : "--cacert-enc ra.pem --cacert-sig ra.pem";
+
+    if (enc != er->ca->ra.sign_cert) {
+
+        /* which file has which of two is its own matter */
+
+        if (ngx_http_enroll_serial(er->pool, &decrypts, enc) != NGX_OK
+            || ngx_http_enroll_serial(er->pool, &signs, er->ca->ra.sign_cert)
+               != NGX_OK)
+        {
+            json->failed = 1;
+            return;
+        }
+
+        ngx_http_enroll_page_text(page, NULL,
+                              "for f in ra*.pem; do case $(openssl x509 -in "
+                              "$f -noout -serial) in serial=%V) enc=$f;; "
+                              "serial=%V) sig=$f;; esac; done", &decrypts,
+                              &signs);
+
+        certs = "--cacert-enc \"$enc\" --cacert-sig \"$sig\"";
+    }
+
+    ngx_http_enroll_page_text(page, NULL,
+                              "pki --scep --url %V --in device.key --dn "
+                              "\"CN=$DEVICE\"%s %s --cacert ca.pem --outform "
+                              "pem > device.crt", &page->url,
+                              challenge ? " --password \"$CHALLENGE\"" : "",
+                              certs);
+    enroll_json_array_end(json);
 }
 
 

@@ -188,7 +188,12 @@ ngx_http_enroll_page_url(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
 
     n = path->len;
 
-    while (n && path->data[n - 1] == '/') { n--; }
+    if (page->pages->root || er->endpoint->prefix < n) {
+
+        /* else the slash is what brings a request to the location */
+
+        while (n && path->data[n - 1] == '/') { n--; }
+    }
 
     p = ngx_pnalloc(er->pool, sizeof("https://") + host.len + 3 * n);
     if (p == NULL) {
