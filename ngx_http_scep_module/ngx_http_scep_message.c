@@ -45,7 +45,6 @@ ngx_http_scep_decode(ngx_http_enroll_request_t *er, ngx_str_t *body)
     ngx_http_scep_ctx_t  *ctx;
 
     r = er->request;
-
     ctx = er->message;
 
     rc = ngx_http_scep_message(r, er, body);
@@ -61,11 +60,11 @@ ngx_http_scep_decode(ngx_http_enroll_request_t *er, ngx_str_t *body)
     rc = enroll_scep_parse(&ctx->m, body->data, body->len,
                            ngx_http_scep_legacy_bits(ctx->conf));
 
-    er->legacy_used = ctx->m ? enroll_scep_legacy(ctx->m) : 0;
-
-    if (rc != ENROLL_OK) {
+    if (ctx->m == NULL) {
         return rc;
     }
+
+    er->legacy_used = enroll_scep_legacy(ctx->m);
 
     /* at the limit the one who signed is not listened to, nor is a copy */
 
