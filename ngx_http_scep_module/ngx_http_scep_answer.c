@@ -84,6 +84,11 @@ ngx_http_scep_encode(ngx_http_enroll_request_t *er)
 
         answer.certs = certs;
 
+        /* what is minted is: a static one is somebody's choice */
+
+        answer.random = (ctx->conf->challenge
+                         == NGX_HTTP_SCEP_CHALLENGE_ONE_TIME);
+
         if (er->encoding == ENROLL_REPEATED && er->csr == NULL) {
 
             /* a CertPoll, again; all but the password is there without */

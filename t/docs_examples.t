@@ -76,7 +76,7 @@ sub in_http {
         return $example;
     }
 
-    return ($example =~ /\best \w/ ? $core : '') . $example
+    return ($example =~ /\b(?:est|scep) \w/ ? $core : '') . $example
         if $where eq 'http';
     return "enroll_ca example { $example }" if $where eq 'ca';
     return "enroll_profile example { $example }" if $where eq 'profile';

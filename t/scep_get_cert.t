@@ -76,6 +76,30 @@ $m = $s->get_cert($helpdesk, $serial);
 is($s->issued($s->send($m, path => '/readers'), $m, 'one who is listed'), $der,
     'it is that');
 
+# An answer to an EC key is encrypted to the password of a request: GetCert
+# has none, nor has a renewal without a challenge.
+
+my $ec = $s->client('ec1', kind => 'ec:P-256');
+$m = $s->request($ec, challenge => 'secret');
+my ($got, $a) = $s->summary($s->send($m), $m, password => 'secret');
+is("$got " . ($a->{rounds} // '-'), 'SUCCESS 100000',
+    'an EC key: encrypted to a password that somebody chose');
+my $held = $s->holder($ec, $a->{certs}[0]);
+for my $who ($ec, $held) {
+    $m = $s->get_cert($who, EnrollSCEP::serial($held->{cert}));
+    $s->failed($s->send($m), $m, 0, 'no_answer_envelope',
+        'an EC key: GetCert cannot be answered');
+}
+$m = $s->request($held, type => 17);
+$s->failed($s->send($m), $m, 0, 'no_answer_envelope',
+    'an EC key: nor a renewal without a challenge');
+$m = $s->request($held, type => 17, challenge => 'secret');
+$s->issued($s->send($m), $m, 'an EC key: a renewal with one',
+    password => 'secret');
+$m = $s->get_cert($helpdesk, EnrollSCEP::serial($held->{cert}));
+is($s->issued($s->send($m, path => '/readers'), $m, 'by one with an RSA key'),
+    $held->{cert}, 'it is that');
+
 # others
 
 refuses($other, $serial, "another's");
@@ -151,7 +175,7 @@ $s->failed($s->send($m), $m, 2, 'no_crl', 'GetCRL');
 $m = $s->message($dev, type => 22, data => 'x');
 $s->failed($s->send($m), $m, 2, 'no_crl', 'GetCRL, malformed');
 
-is(scalar $t->keys('*:cert:*'), 1, 'nothing was issued');
+is(scalar $t->keys('*:cert:*'), 3, 'nothing else was issued');
 is($t->open_txns, '', 'no transaction is open');
 $t->done;
 

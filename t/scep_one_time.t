@@ -75,6 +75,14 @@ is($t->hash($t->record_key($serial))->{challenge},
     substr(Digest::SHA::sha256_hex($challenge), 0, 16),
     'the record tells which');
 
+# an EC key's answer is encrypted to it, which needs no stretching
+
+my $ec = $s->client('ec1', kind => 'ec:P-256');
+$challenge = mint();
+$m = $s->request($ec, challenge => $challenge);
+my ($got, $a) = $s->summary($s->send($m), $m, password => $challenge);
+is("$got " . ($a->{rounds} // '-'), 'SUCCESS 1000', 'a random password');
+
 # as often as minted for
 
 $challenge = mint(uses => 2);

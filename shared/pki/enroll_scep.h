@@ -56,6 +56,16 @@
 
 #define ENROLL_SCEP_CAPS_LEN      160
 
+/*
+ * Of PBKDF2, where a password encrypts an answer, with HMAC-SHA-1 as OpenSSL's
+ * CMS has it.  Whoever has seen the answer can try passwords: each try, and
+ * the answer, costs 20 ms of a processor of 2024, a second of a device's.
+ * There is nothing to try of what is random.
+ */
+
+#define ENROLL_SCEP_ROUNDS        100000
+#define ENROLL_SCEP_ROUNDS_RANDOM 1000
+
 
 /*
  * Who answers: a registration authority or the CA itself, whose RSA
@@ -197,6 +207,7 @@ typedef struct {
     X509_CRL              *crl;          /* or this one alone */
     const char            *password;     /* NULL: m->csr's challenge */
     size_t                 password_len;
+    unsigned               random:1;     /* it cannot be guessed: 128 bits */
 } enroll_scep_answer_t;
 
 

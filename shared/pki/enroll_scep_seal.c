@@ -15,17 +15,14 @@
 #include "enroll_scep_seal.h"
 
 
-#define ENROLL_SCEP_PBKDF2   10000       /* iterations */
-
-
 static void enroll_scep_bag(enroll_der_writer_t *w,
     const enroll_scep_answer_t *answer);
 static int enroll_scep_envelop(enroll_der_writer_t *w,
     const enroll_scep_t *m, const enroll_scep_answer_t *answer,
     const enroll_der_writer_t *bag);
 static int enroll_scep_to_key(CMS_ContentInfo *cms, const enroll_scep_t *m);
-static int enroll_scep_to_password(CMS_ContentInfo *cms, const char *password,
-    size_t len, const EVP_CIPHER *cipher);
+static int enroll_scep_to_password(CMS_ContentInfo *cms,
+    const enroll_scep_answer_t *answer, const EVP_CIPHER *cipher);
 static const EVP_CIPHER *enroll_scep_no_aead(const EVP_CIPHER *cipher);
 
 
@@ -132,8 +129,7 @@ enroll_scep_envelop(enroll_der_writer_t *w, const enroll_scep_t *m,
          && bio
          && (enroll_scep_can_encrypt(m)
              ? enroll_scep_to_key(cms, m)
-             : enroll_scep_to_password(cms, answer->password,
-                                       answer->password_len, cipher))
+             : enroll_scep_to_password(cms, answer, cipher))
          && CMS_final(cms, bio, NULL, CMS_BINARY) == 1;
 
     if (ok) {
@@ -177,17 +173,22 @@ enroll_scep_to_key(CMS_ContentInfo *cms, const enroll_scep_t *m)
 /* RFC 5652, section 6.2.4; RFC 3211 */
 
 static int
-enroll_scep_to_password(CMS_ContentInfo *cms, const char *password,
-    size_t len, const EVP_CIPHER *cipher)
+enroll_scep_to_password(CMS_ContentInfo *cms,
+    const enroll_scep_answer_t *answer, const EVP_CIPHER *cipher)
 {
-    char  *copy;
+    int      rounds;
+    char    *copy;
+    size_t   len;
 
-    copy = OPENSSL_strndup(password, len);
+    rounds = answer->random ? ENROLL_SCEP_ROUNDS_RANDOM : ENROLL_SCEP_ROUNDS;
+    len = answer->password_len;
+
+    copy = OPENSSL_strndup(answer->password, len);
     if (copy == NULL) {
         return 0;
     }
 
-    if (CMS_add0_recipient_password(cms, ENROLL_SCEP_PBKDF2,
+    if (CMS_add0_recipient_password(cms, rounds,
                                     NID_id_alg_PWRI_KEK, NID_id_pbkdf2,
                                     (unsigned char *) copy, (ossl_ssize_t) len,
                                     cipher)

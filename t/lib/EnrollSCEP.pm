@@ -400,7 +400,8 @@ sub query {
 
 # A CertRep as { status, failinfo, text, transaction, nonce, recipient, type,
 # digest, sig_alg, cipher, key_alg, rid, content, certs, outer (certificates),
-# wrong (what is not as it has to be) }; undef where it is none.
+# rounds (of PBKDF2, of one for a password), wrong (what is not as it has to
+# be) }; undef where it is none.
 sub open {
     my ($self, $r, $m, %o) = @_;
     return undef if ($r->{status} // '') ne '200'
@@ -501,6 +502,12 @@ sub open_envelope {
     $a->{env_type} = $type->{whole};
     $a->{recipient_tag} = $recipients[0]{tag};
     my @with = ('-pwri_password', $o{password} // '');
+
+    if ($recipients[0]{tag} == 0xa3) {
+        my (undef, $params) = kids($ri[1]{content});
+        my (undef, $rounds) = kids($params->{content});
+        $a->{rounds} = unpack 'N', substr "\0\0\0\0$rounds->{content}", -4;
+    }
 
     if ($recipients[0]{tag} == 0x30) {
         $a->{rid} = $ri[1]{whole};
