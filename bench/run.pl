@@ -28,7 +28,7 @@ my @PARTS = (
     ['est-p256', \&est_p256], ['est-rsa', \&est_rsa],
     ['est-mtls', \&est_mtls], ['scep', \&scep], ['get', \&get],
     ['many', \&many], ['signing', \&signing], ['idle', \&idle],
-    ['memory', \&memory],
+    ['memory', \&memory], ['serve', \&serve],
 );
 
 my %wanted = map { $_ => 1 } @ARGV;
@@ -66,7 +66,7 @@ $t->run;
 sizes();
 
 for my $part (@PARTS) {
-    next if %wanted && !$wanted{$part->[0]};
+    next if %wanted ? !$wanted{$part->[0]} : $part->[0] eq 'serve';
     $part->[1]->();
 }
 
@@ -607,4 +607,14 @@ sub memory {
         $t->redis('FLUSHALL');
     }
     print "\n";
+}
+
+# for a profiler, or a look by hand: the servers alone
+sub serve {
+    printf "directory %s\nmaster %d, workers %s, Redis %d\n", $t->dir,
+        $t->{pid}, join(' ', grep { kill 0, $_ } $t->workers),
+        $t->{nodes}[0]{redis};
+    printf "%s=%d\n", $_, $t->port($_) for 'tls', 'plain';
+    print "Until stdin ends.\n";
+    1 while defined readline STDIN;
 }
