@@ -273,7 +273,9 @@ ngx_http_enroll_run(ngx_http_enroll_request_t *er)
 
         /* what is left in the queue would be taken for a connection's */
 
-        ERR_clear_error();
+        if (ERR_peek_error()) {
+            ERR_clear_error();
+        }
 
         if (rc == NGX_AGAIN) {
             er->busy = 1;

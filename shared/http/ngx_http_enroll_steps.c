@@ -159,13 +159,17 @@ ngx_http_enroll_step_authorize(ngx_http_enroll_request_t *er)
 static ngx_int_t
 ngx_http_enroll_step_verify(ngx_http_enroll_request_t *er)
 {
+    ngx_uint_t  cheap;
+
     if (er->csr == NULL || er->checked) {
         er->result = ENROLL_OK;
         return NGX_OK;
     }
 
-    return ngx_http_enroll_job(er, ngx_http_enroll_work_verify,
-                               enroll_key_cheap(&er->csr->key));
+    cheap = enroll_key_cheap(&er->csr->key)
+            && !(er->profile->rsa_full && er->csr->key.kind == ENROLL_KEY_RSA);
+
+    return ngx_http_enroll_job(er, ngx_http_enroll_work_verify, cheap);
 }
 
 

@@ -42,6 +42,7 @@ typedef struct {
     enroll_key_kind_e   kind;
     int                 bits;    /* of the modulus or the curve, else 0 */
     int                 nid;     /* of the curve, else 0 */
+    int                 e_len;   /* RSA: octets of the exponent, else 0 */
 } enroll_key_t;
 
 

@@ -532,7 +532,7 @@ keys_are_built(void **state)
         der_t        alg;
         int          cheap;
     } rows[] = {
-        { "rsa:2048", "RSA", NULL, RSA, 0 },
+        { "rsa:2048", "RSA", NULL, RSA, 1 },
         { "ec:P-256", "EC", "P-256", EC(P256), 1 },
         { "ec:P-384", "EC", "P-384", EC(P384), 0 },
         { "ec:P-521", "EC", "P-521", EC(P521), 0 },
@@ -757,6 +757,33 @@ ml_dsa_needs_openssl(void **state)
 }
 
 
+/* an RSA key that takes long to verify with is for a thread */
+
+static void
+large_keys_are_not_cheap(void **state)
+{
+    static const struct {
+        enroll_key_t  key;
+        int           cheap;
+    } rows[] = {
+        { { ENROLL_KEY_RSA, 2048, 0, 3 }, 1 },
+        { { ENROLL_KEY_RSA, 4096, 0, 3 }, 1 },
+        { { ENROLL_KEY_RSA, 4097, 0, 3 }, 0 },
+        { { ENROLL_KEY_RSA, 16384, 0, 3 }, 0 },
+        { { ENROLL_KEY_RSA, 2048, 0, 4 }, 0 },
+        { { ENROLL_KEY_RSA, 2048, 0, 8 }, 0 }
+    };
+
+    (void) state;
+
+    for (size_t i = 0; i < array_size(rows); i++) {
+        if (enroll_key_cheap(&rows[i].key) != rows[i].cheap) {
+            fail_msg("row %zu", i);
+        }
+    }
+}
+
+
 static void
 rules_are_kept(void **state)
 {
@@ -766,19 +793,19 @@ rules_are_kept(void **state)
         enroll_key_t  key;
         int           allowed;
     } rows[] = {
-        { { ENROLL_KEY_RSA, 2047, 0 }, 0 },
-        { { ENROLL_KEY_RSA, 2048, 0 }, 1 },
-        { { ENROLL_KEY_RSA, 3072, 0 }, 1 },
-        { { ENROLL_KEY_RSA, 3073, 0 }, 0 },
-        { { ENROLL_KEY_RSA, 4096, 0 }, 1 },
-        { { ENROLL_KEY_RSA, 8192, 0 }, 0 },
-        { { ENROLL_KEY_EC, 256, NID_X9_62_prime256v1 }, 1 },
-        { { ENROLL_KEY_EC, 521, NID_secp521r1 }, 1 },
-        { { ENROLL_KEY_EC, 384, NID_secp384r1 }, 0 },
-        { { ENROLL_KEY_EC, 256, NID_brainpoolP256r1 }, 0 },
-        { { ENROLL_KEY_ED25519, 0, 0 }, 1 },
-        { { ENROLL_KEY_ED448, 0, 0 }, 0 },
-        { { ENROLL_KEY_ML_DSA_65, 0, 0 }, 0 }
+        { { ENROLL_KEY_RSA, 2047, 0, 0 }, 0 },
+        { { ENROLL_KEY_RSA, 2048, 0, 0 }, 1 },
+        { { ENROLL_KEY_RSA, 3072, 0, 0 }, 1 },
+        { { ENROLL_KEY_RSA, 3073, 0, 0 }, 0 },
+        { { ENROLL_KEY_RSA, 4096, 0, 0 }, 1 },
+        { { ENROLL_KEY_RSA, 8192, 0, 0 }, 0 },
+        { { ENROLL_KEY_EC, 256, NID_X9_62_prime256v1, 0 }, 1 },
+        { { ENROLL_KEY_EC, 521, NID_secp521r1, 0 }, 1 },
+        { { ENROLL_KEY_EC, 384, NID_secp384r1, 0 }, 0 },
+        { { ENROLL_KEY_EC, 256, NID_brainpoolP256r1, 0 }, 0 },
+        { { ENROLL_KEY_ED25519, 0, 0, 0 }, 1 },
+        { { ENROLL_KEY_ED448, 0, 0, 0 }, 0 },
+        { { ENROLL_KEY_ML_DSA_65, 0, 0, 0 }, 0 }
     };
 
     (void) state;
@@ -840,6 +867,7 @@ main(void)
         cmocka_unit_test(points_off_the_curve_are_not_built),
         cmocka_unit_test(rules_are_read),
         cmocka_unit_test(ml_dsa_needs_openssl),
+        cmocka_unit_test(large_keys_are_not_cheap),
         cmocka_unit_test(rules_are_kept)
     };
 
