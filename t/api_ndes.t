@@ -3,6 +3,8 @@
 # Copyright (C) The nginx-enroll authors
 
 # The page that device management scrapes for a challenge, as NDES has it.
+#
+# Conformance: DEV-022
 
 use strict;
 use warnings;

@@ -5,6 +5,8 @@
 # ./quickstart, in a directory of its own: one device over EST, one over SCEP
 # with a challenge that the API made for it, what the server that it leaves
 # behind answers, and the commands of README.
+#
+# Conformance: SCEP-030
 
 use strict;
 use warnings;

@@ -5,7 +5,9 @@
 # The attributes of a message, one by one: absent, twice, of another type, too
 # long, and what must not be taken for a number.
 #
-# Conformance: BAD-050
+# Conformance: BAD-050 SCEP-027 SCEP-033 SCEP-036 SCEP-037 SCEP-044
+#   SCEP-045 SCEP-046 SCEP-095 SCEP-098 DEV-004 BAD-112 BAD-113 BAD-114
+#   BAD-115 BAD-116 BAD-117
 
 use strict;
 use warnings;

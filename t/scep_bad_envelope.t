@@ -4,6 +4,9 @@
 
 # Envelopes that are not what they should be.  From the private key on there is
 # one answer, whatever it is that does not fit.
+#
+# Conformance: SCEP-031 SCEP-059 SCEP-060 BAD-106 BAD-118 BAD-119 BAD-120
+#   BAD-121 BAD-122 BAD-123 BAD-124 BAD-125
 
 use strict;
 use warnings;

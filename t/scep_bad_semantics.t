@@ -4,6 +4,9 @@
 
 # What is well-formed and must not get a certificate: types that nobody asked
 # for, keys that are not the signer's, requests for a CA.
+#
+# Conformance: SCEP-037 SCEP-038 SCEP-047 SCEP-062 SCEP-068 DEV-001
+#   BAD-128 BAD-131
 
 use strict;
 use warnings;

@@ -4,6 +4,10 @@
 
 # Messages whose SignedData or signed attributes are not what they should be
 # (the signature, the signer, the digests), each beside one that is good.
+#
+# Conformance: SCEP-027 SCEP-031 SCEP-032 SCEP-033 SCEP-048 SCEP-049
+#   BAD-101 BAD-102 BAD-103 BAD-104 BAD-105 BAD-106 BAD-107 BAD-108
+#   BAD-109 BAD-110 BAD-111 BAD-135
 
 use strict;
 use warnings;

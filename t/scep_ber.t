@@ -4,6 +4,8 @@
 
 # BER: indefinite lengths and strings in pieces are taken, within bounds of
 # depth and size.
+#
+# Conformance: SCEP-051 BAD-106 BAD-123
 
 use strict;
 use warnings;

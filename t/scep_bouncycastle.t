@@ -7,6 +7,8 @@
 #
 # Debian packages: default-jdk-headless (or another javac), libbcprov-java,
 # libbcpkix-java.
+#
+# Conformance: SCEP-034 SCEP-050 SCEP-051 SCEP-057
 
 use strict;
 use warnings;

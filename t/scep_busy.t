@@ -4,6 +4,8 @@
 
 # A flood of messages, of which none can be decrypted: what the threads cannot
 # take is told to come again, and nothing else waits for them.
+#
+# Conformance: SCEP-099
 
 use strict;
 use warnings;

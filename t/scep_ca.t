@@ -3,6 +3,9 @@
 # Copyright (C) The nginx-enroll authors
 
 # What a CA says of itself over SCEP: GetCACaps and GetCACert.
+#
+# Conformance: SCEP-001 SCEP-002 SCEP-011 SCEP-012 SCEP-013 SCEP-015
+#   SCEP-025 SCEP-052 DEV-010 DEV-011 BAD-099
 
 use strict;
 use warnings;

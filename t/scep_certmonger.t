@@ -4,6 +4,8 @@
 
 # certmonger, with a daemon of its own: it enrols, renews with the same key
 # and with a new one, waits for approval, and is refused; all of it by GET.
+#
+# Conformance: SCEP-020 SCEP-081
 
 use strict;
 use warnings;

@@ -4,6 +4,9 @@
 
 # The challengePassword: one for all, from the configuration or a file, or
 # none.
+#
+# Conformance: SCEP-026 SCEP-028 SCEP-063 SCEP-064 SCEP-065 DEV-017
+#   BAD-127
 
 use strict;
 use warnings;

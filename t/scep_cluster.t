@@ -4,6 +4,8 @@
 
 # Two nginx with one Redis: what one has enrolled the other renews, and a
 # device that has lost an answer gets the same certificate from the other.
+#
+# Conformance: SCEP-089
 
 use strict;
 use warnings;

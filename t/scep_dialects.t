@@ -4,6 +4,8 @@
 
 # How devices talk: each transcript is one dialect, from the first question to
 # the renewal.
+#
+# Conformance: DEV-007 DEV-016
 
 use strict;
 use warnings;

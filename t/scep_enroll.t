@@ -4,6 +4,11 @@
 
 # The whole road of SCEP, once: PKCSReq by POST and by GET, the certificate,
 # its record, and an answer that mirrors the algorithms of the request.
+#
+# Conformance: SCEP-019 SCEP-023 SCEP-024 SCEP-029 SCEP-035 SCEP-039
+#   SCEP-040 SCEP-042 SCEP-050 SCEP-052 SCEP-053 SCEP-056 SCEP-057
+#   SCEP-058 SCEP-061 SCEP-067 SCEP-068 SCEP-069 SCEP-071 SCEP-075 DEV-014
+#   DEV-018 BAD-108
 
 use strict;
 use warnings;

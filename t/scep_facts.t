@@ -5,6 +5,11 @@
 # What is known of the clients of SCEP: one test for each fact, named by it.
 # The clients that there are as packages are in scep_strongswan.t,
 # scep_certmonger.t, scep_scepclient.t and scep_bouncycastle.t.
+#
+# Conformance: SCEP-003 SCEP-004 SCEP-008 SCEP-010 SCEP-012 SCEP-013
+#   SCEP-015 SCEP-021 SCEP-024 SCEP-026 SCEP-040 SCEP-041 SCEP-042
+#   SCEP-043 SCEP-044 SCEP-056 SCEP-071 SCEP-073 SCEP-074 SCEP-096 DEV-002
+#   DEV-011 DEV-013 DEV-019 BAD-100
 
 use strict;
 use warnings;

@@ -4,6 +4,8 @@
 
 # What fails is counted by the signer's key and by the address (of IPv6, its
 # /64), and bounded, also where much is tried at once.
+#
+# Conformance: SCEP-099 BAD-132
 
 use strict;
 use warnings;

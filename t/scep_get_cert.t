@@ -4,6 +4,8 @@
 
 # GetCert gives a client its own certificate, others only to those whom the
 # location lists; GetCRL is refused in words.
+#
+# Conformance: SCEP-092 SCEP-094 BAD-133 BAD-134
 
 use strict;
 use warnings;

@@ -4,6 +4,10 @@
 
 # The message of a GET: base64 as clients damage it on its way, and what is
 # none.
+#
+# Conformance: SCEP-001 SCEP-020 SCEP-021 SCEP-022 SCEP-025 SCEP-030
+#   DEV-007 DEV-008 DEV-015 DEV-020 BAD-096 BAD-097 BAD-098 BAD-099
+#   BAD-106
 
 use strict;
 use warnings;

@@ -4,6 +4,9 @@
 
 # The algorithms of old clients: taken where the location names them, alone,
 # and refused elsewhere.
+#
+# Conformance: SCEP-003 SCEP-004 SCEP-005 SCEP-006 SCEP-007 SCEP-054
+#   SCEP-055 SCEP-056 DEV-005 DEV-006 DEV-009 DEV-019
 
 use strict;
 use warnings;

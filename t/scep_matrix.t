@@ -5,6 +5,8 @@
 # Clients, set-ups (an RSA CA alone, with an RA; a P-256 CA with an RA, with
 # two), and the ways to be let in or not: challenges, approval, an answer that
 # is lost between two nginx, a Redis that is away.
+#
+# Conformance: SCEP-097
 
 use strict;
 use warnings;

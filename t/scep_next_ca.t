@@ -3,6 +3,8 @@
 # Copyright (C) The nginx-enroll authors
 
 # GetNextCACert: there and advertised only while there is a next certificate.
+#
+# Conformance: SCEP-007 SCEP-016 SCEP-017 BAD-126
 
 use strict;
 use warnings;

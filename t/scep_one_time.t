@@ -4,6 +4,8 @@
 
 # One-time challenges, minted by the API: used, used up, bound, expired; a
 # repeat burns nothing, and neither does an outage.
+#
+# Conformance: SCEP-063 SCEP-067 BAD-127
 
 use strict;
 use warnings;

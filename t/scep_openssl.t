@@ -5,6 +5,9 @@
 # SCEP with OpenSSL alone: openssl req, cms -encrypt, CMS_sign() (for signed
 # attributes, which the command line cannot make); the answers are read by cms
 # -verify, cms -decrypt and pkcs7.  Then one of each kind of damage.
+#
+# Conformance: SCEP-017 SCEP-034 SCEP-049 SCEP-057 SCEP-072 SCEP-092
+#   BAD-121
 
 use strict;
 use warnings;

@@ -5,7 +5,8 @@
 # What waits for approval over SCEP: PENDING, approved, denied, expired; only
 # the key that asked is answered, and only so many may wait.
 #
-# Conformance: EST-118 BAD-081
+# Conformance: EST-118 BAD-081 SCEP-065 SCEP-082 SCEP-083 SCEP-084
+#   SCEP-085 SCEP-086 SCEP-087 SCEP-088 SCEP-089 SCEP-091 DEV-003 BAD-132
 
 use strict;
 use warnings;

@@ -4,6 +4,8 @@
 
 # Who answers: the CA itself, an RA beside an RSA or a P-256 CA, two RAs, one
 # to sign and one to decrypt, and RAs that were replaced or are expired.
+#
+# Conformance: SCEP-014 SCEP-072 SCEP-075 SCEP-097 DEV-012 BAD-126
 
 use strict;
 use warnings;

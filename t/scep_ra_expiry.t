@@ -4,6 +4,8 @@
 
 # An RA certificate that ends while nginx runs: it is advertised no more, opens
 # nothing and signs nothing.  Another one takes its place, or there is a word.
+#
+# Conformance: BAD-126
 
 use strict;
 use warnings;

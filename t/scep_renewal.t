@@ -4,6 +4,9 @@
 
 # Renewal by the certificate that a client has, as 17 and as 19: which
 # certificates, which names, and a challenge that is present.
+#
+# Conformance: SCEP-066 SCEP-070 SCEP-076 SCEP-077 SCEP-078 SCEP-079
+#   SCEP-080 SCEP-081 DEV-001 BAD-129 BAD-130
 
 use strict;
 use warnings;

@@ -4,6 +4,8 @@
 
 # The same message again, also at the same time and on another node; nonces
 # and transactions that are taken over.
+#
+# Conformance: SCEP-043 SCEP-090 SCEP-091 BAD-111 BAD-135
 
 use strict;
 use warnings;

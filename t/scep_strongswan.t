@@ -4,6 +4,8 @@
 
 # strongSwan: pki --scepca, and pki --scep that enrols, renews by RenewalReq
 # and by PKCSReq, polls, and is refused.
+#
+# Conformance: SCEP-061 SCEP-076 SCEP-083 DEV-020
 
 use strict;
 use warnings;

@@ -3,6 +3,8 @@
 # Copyright (C) The nginx-enroll authors
 
 # What enroll_status counts, and in which forms it says so.
+#
+# Conformance: DEV-006
 
 use strict;
 use warnings;
