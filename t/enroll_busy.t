@@ -15,6 +15,7 @@ use Test::More;
 
 use Enroll;
 use EnrollDER;
+use EnrollMetrics;
 
 ##############################################################################
 
@@ -34,9 +35,11 @@ $t->conf(<<'CONF', main => 'thread_pool few threads=1 max_queue=2;');
 
     server {
         listen 127.0.0.1:%%PORT_tls%% ssl;
+        listen 127.0.0.1:%%PORT_plain%%;
         %%TLS%%
         location /.well-known/est/ { est devices; est_auth none; }
         location /basic/ { est devices; est_basic_users %%DIR%%/users; }
+        location = /status { enroll_status; }
         location /other { return 200 "other\n"; }
     }
 CONF
@@ -44,6 +47,7 @@ $t->run;
 
 ##############################################################################
 
+my $refused = 0;
 my @csr = map { $t->forge(name => 'k', subject => name(CN => "dev$_")) }
               1 .. 60;
 
@@ -55,6 +59,7 @@ for my $prefix ('/.well-known/est/', '/basic/') {
 
     cmp_ok(scalar @ok, '>', 0, "$prefix: some are served");
     cmp_ok(scalar @busy, '>', 0, "$prefix: some are not");
+    $refused += @busy;
     my $bad = 0;
     for (@busy) {
         $bad++ if $_->{status} ne '503' || $_->{reason} ne 'busy'
@@ -71,11 +76,29 @@ for my $prefix ('/.well-known/est/', '/basic/') {
         last if !@again;
         my $r = $t->est('simpleenroll', csr => $csr[$again[0]], @o);
         shift @again if $r->{status} == 200;
+        $refused++ if $r->{status} == 503;
     }
     is(scalar @again, 0, "$prefix: and are served then");
 }
 
 is($t->count('issued'), 120, 'each once at either location');
+my $page = scrape($t);
+is(sum($page, 'enroll_thread_pool_refused_total'), $refused,
+    'what there was no room for is counted');
+is(sum($page, 'enroll_requests_total', outcome => 'failed', reason => 'busy'),
+    $refused, 'by its reason, too');
+is(sum($page, 'enroll_thread_pool_jobs'), 0, 'no job is left');
+
+my $n = 0;
+ok(wait_for(sub {
+    my @c = map { $t->connect } 1 .. 3;
+    $_->send_post('simpleenroll', csr => $t->forge(name => 'k',
+        subject => name(CN => 'more' . ++$n))) for @c;
+    my $jobs = sum(scrape($t), 'enroll_thread_pool_jobs');
+    $_->response for @c;
+    $jobs;
+}, 30), 'jobs in hand are seen');
+
 is($t->open_txns, '', 'no transaction is open');
 
 $t->done;
