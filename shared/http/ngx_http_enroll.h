@@ -29,6 +29,7 @@
 #include "enroll_csrattrs.h"
 #include "enroll_encoding.h"
 #include "enroll_issue.h"
+#include "enroll_json_write.h"
 #include "enroll_names.h"
 #include "enroll_outcome.h"
 #include "enroll_profile.h"
@@ -517,6 +518,11 @@ ngx_int_t ngx_http_enroll_send(ngx_http_request_t *r, ngx_uint_t status,
     const char *type, ngx_str_t *body);
 ngx_int_t ngx_http_enroll_send_refusal(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er);
+
+/* JSON as a body, in the pool, with an LF at its end; json is freed */
+
+ngx_int_t ngx_http_enroll_json(ngx_pool_t *pool, enroll_json_text_t *json,
+    ngx_str_t *body);
 ngx_int_t ngx_http_enroll_refusal_headers(ngx_http_request_t *r,
     const enroll_outcome_t *outcome);
 

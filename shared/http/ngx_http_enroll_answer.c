@@ -166,6 +166,27 @@ ngx_http_enroll_send(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
+ngx_int_t
+ngx_http_enroll_json(ngx_pool_t *pool, enroll_json_text_t *json,
+    ngx_str_t *body)
+{
+    u_char  *p;
+
+    p = json->failed ? NULL : ngx_pnalloc(pool, json->len + 1);
+
+    if (p) {
+        body->data = p;
+        p = ngx_cpymem(p, json->data, json->len);
+        *p++ = LF;
+        body->len = p - body->data;
+    }
+
+    enroll_json_free(json);
+
+    return p ? NGX_OK : NGX_ERROR;
+}
+
+
 /*
  * A refusal, or that it takes time: the sentence as text, the reason's id in
  * a header.  The body of a 401 is empty, some clients cannot do with another.

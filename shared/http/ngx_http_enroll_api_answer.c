@@ -11,19 +11,10 @@
 
 
 #include "ngx_http_enroll_api.h"
-#include "enroll_json.h"
-
-
-#define NGX_HTTP_ENROLL_API_TIME   sizeof("1970-01-01T00:00:00Z")
-#define NGX_HTTP_ENROLL_API_FIELD  48      /* a name and what is around it */
 
 
 static ngx_int_t ngx_http_enroll_api_page(ngx_http_enroll_request_t *er,
     ngx_http_enroll_api_t *api);
-static u_char *ngx_http_enroll_api_member(u_char *p, const char *name,
-    ngx_str_t *value);
-static u_char *ngx_http_enroll_api_time(u_char *p, const char *name,
-    int64_t ms);
 static ngx_int_t ngx_http_enroll_api_error(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er, ngx_str_t *body);
 static ngx_int_t ngx_http_enroll_api_headers(ngx_http_request_t *r,
@@ -35,32 +26,21 @@ ngx_http_enroll_api_minted(ngx_http_enroll_request_t *er, int64_t expires)
 {
     ngx_http_enroll_api_t *api = er->message;
 
-    u_char     *p;
-    ngx_str_t   secret;
+    enroll_json_text_t  json;
 
     if (api->operation == NGX_HTTP_ENROLL_API_NDES) {
         return ngx_http_enroll_api_page(er, api);
     }
 
-    secret.data = api->secret;
-    secret.len = sizeof(api->secret);
+    ngx_memzero(&json, sizeof(enroll_json_text_t));
 
-    p = ngx_pnalloc(er->pool, 4 * NGX_HTTP_ENROLL_API_FIELD + secret.len
-                              + api->id.len + NGX_HTTP_ENROLL_API_TIME);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
+    enroll_json_object(&json, NULL);
+    enroll_json_string(&json, "challenge", api->secret, sizeof(api->secret));
+    enroll_json_string(&json, "id", api->id.data, api->id.len);
+    enroll_json_time(&json, "expires", (time_t) (expires / 1000));
+    enroll_json_object_end(&json);
 
-    api->body.data = p;
-
-    *p++ = '{';
-    p = ngx_http_enroll_api_member(p, "challenge", &secret);
-    p = ngx_http_enroll_api_member(p, "id", &api->id);
-    p = ngx_http_enroll_api_time(p, "expires", expires);
-
-    api->body.len = ngx_sprintf(p - 1, "}\n") - api->body.data;
-
-    return NGX_OK;
+    return ngx_http_enroll_json(er->pool, &json, &api->body);
 }
 
 
@@ -168,60 +148,24 @@ ngx_http_enroll_api_done(ngx_http_enroll_request_t *er)
 {
     ngx_http_enroll_api_t *api = er->message;
 
-    u_char     *p;
-    ngx_str_t   status;
+    const char          *status;
+    enroll_json_text_t   json;
 
     if (api->operation == NGX_HTTP_ENROLL_API_DELETE) {
-        ngx_str_set(&status, "deleted");
-
-    } else if (api->approve) {
-        ngx_str_set(&status, "approved");
+        status = "deleted";
 
     } else {
-        ngx_str_set(&status, "denied");
+        status = api->approve ? "approved" : "denied";
     }
 
-    p = ngx_pnalloc(er->pool, 3 * NGX_HTTP_ENROLL_API_FIELD
-                              + ENROLL_JSON_ROOM(api->id.len));
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
+    ngx_memzero(&json, sizeof(enroll_json_text_t));
 
-    api->body.data = p;
+    enroll_json_object(&json, NULL);
+    enroll_json_string(&json, "id", api->id.data, api->id.len);
+    enroll_json_word(&json, "status", status);
+    enroll_json_object_end(&json);
 
-    *p++ = '{';
-    p = ngx_http_enroll_api_member(p, "id", &api->id);
-    p = ngx_http_enroll_api_member(p, "status", &status);
-
-    api->body.len = ngx_sprintf(p - 1, "}\n") - api->body.data;
-
-    return NGX_OK;
-}
-
-
-static u_char *
-ngx_http_enroll_api_member(u_char *p, const char *name, ngx_str_t *value)
-{
-    p = ngx_sprintf(p, "\"%s\":\"", name);
-    p += enroll_json_escape(p, value->data, value->len);
-
-    *p++ = '"';
-    *p++ = ',';
-
-    return p;
-}
-
-
-static u_char *
-ngx_http_enroll_api_time(u_char *p, const char *name, int64_t ms)
-{
-    ngx_tm_t  tm;
-
-    ngx_gmtime((time_t) (ms / 1000), &tm);
-
-    return ngx_sprintf(p, "\"%s\":\"%4d-%02d-%02dT%02d:%02d:%02dZ\",", name,
-                       tm.ngx_tm_year, tm.ngx_tm_mon, tm.ngx_tm_mday,
-                       tm.ngx_tm_hour, tm.ngx_tm_min, tm.ngx_tm_sec);
+    return ngx_http_enroll_json(er->pool, &json, &api->body);
 }
 
 
@@ -270,43 +214,26 @@ static ngx_int_t
 ngx_http_enroll_api_error(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
     ngx_str_t *body)
 {
-    u_char                  *p;
-    ngx_str_t                reason, text, member;
+    enroll_json_text_t       json;
     ngx_http_enroll_api_t   *api;
     const enroll_outcome_t  *outcome;
 
     outcome = enroll_outcome(er->outcome);
     api = er->message;
 
-    reason.data = (u_char *) outcome->reason;
-    reason.len = ngx_strlen(reason.data);
+    ngx_memzero(&json, sizeof(enroll_json_text_t));
 
-    text.data = (u_char *) outcome->text;
-    text.len = ngx_strlen(text.data);
+    enroll_json_object(&json, NULL);
+    enroll_json_word(&json, "error", outcome->reason);
+    enroll_json_word(&json, "message", outcome->text);
 
-    member.data = (u_char *) (api->bad ? api->bad : "");
-    member.len = ngx_strlen(member.data);
-
-    p = ngx_pnalloc(r->pool, 4 * NGX_HTTP_ENROLL_API_FIELD
-                             + ENROLL_JSON_ROOM(reason.len + text.len
-                                                + member.len));
-    if (p == NULL) {
-        return NGX_ERROR;
+    if (api->bad) {
+        enroll_json_word(&json, "member", api->bad);
     }
 
-    body->data = p;
+    enroll_json_object_end(&json);
 
-    *p++ = '{';
-    p = ngx_http_enroll_api_member(p, "error", &reason);
-    p = ngx_http_enroll_api_member(p, "message", &text);
-
-    if (member.len) {
-        p = ngx_http_enroll_api_member(p, "member", &member);
-    }
-
-    body->len = ngx_sprintf(p - 1, "}\n") - body->data;
-
-    return NGX_OK;
+    return ngx_http_enroll_json(r->pool, &json, body);
 }
 
 

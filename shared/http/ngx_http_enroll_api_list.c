@@ -10,7 +10,6 @@
 
 
 #include "ngx_http_enroll_api.h"
-#include "enroll_json_write.h"
 
 
 typedef enum {
@@ -23,8 +22,6 @@ typedef enum {
 
 static ngx_int_t ngx_http_enroll_api_field(enroll_json_text_t *t,
     const char *name, ngx_str_t *value, ngx_http_enroll_api_kind_e kind);
-static ngx_int_t ngx_http_enroll_api_listed(ngx_http_enroll_request_t *er,
-    enroll_json_text_t *t);
 
 
 /* in the order of ngx_enroll_store_challenge_e and ..._pending_e */
@@ -129,7 +126,7 @@ ngx_http_enroll_api_list(ngx_http_enroll_request_t *er,
 
     enroll_json_object_end(&t);
 
-    return ngx_http_enroll_api_listed(er, &t);
+    return ngx_http_enroll_json(er->pool, &t, &api->body);
 }
 
 
@@ -182,34 +179,6 @@ ngx_http_enroll_api_field(enroll_json_text_t *t, const char *name,
     } else {
         enroll_json_time(t, name, (time_t) (number / 1000));
     }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_enroll_api_listed(ngx_http_enroll_request_t *er,
-    enroll_json_text_t *t)
-{
-    ngx_http_enroll_api_t *api = er->message;
-
-    u_char  *p;
-
-    p = t->failed ? NULL : ngx_pnalloc(er->pool, t->len + 1);
-
-    if (p == NULL) {
-        enroll_json_free(t);
-        return NGX_ERROR;
-    }
-
-    api->body.data = p;
-
-    p = ngx_cpymem(p, t->data, t->len);
-    *p++ = LF;
-
-    api->body.len = p - api->body.data;
-
-    enroll_json_free(t);
 
     return NGX_OK;
 }

@@ -16,7 +16,6 @@
 
 
 #include "ngx_http_enroll.h"
-#include "enroll_json_write.h"
 
 
 /* as "enroll_pages" names them, a set of bits; the lowest is nginx's own */

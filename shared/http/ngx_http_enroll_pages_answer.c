@@ -76,19 +76,9 @@ ngx_http_enroll_page_answer(ngx_http_request_t *r,
 
     ngx_http_enroll_page_write(r, er, page);
 
-    if (page->json.failed) {
+    if (ngx_http_enroll_json(r->pool, &page->json, &body) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    body.len = page->json.len;
-    body.data = ngx_pnalloc(r->pool, body.len + 1);
-
-    if (body.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(body.data, page->json.data, body.len);
-    body.data[body.len++] = LF;
 
     return ngx_http_enroll_send(r, outcome->http, "application/json", &body);
 }

@@ -6,8 +6,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <openssl/crypto.h>
 
 #include "enroll_json.h"
 #include "enroll_json_write.h"
@@ -45,7 +45,7 @@ enroll_json_room(enroll_json_text_t *t, size_t len)
             size *= 2;
         }
 
-        data = realloc(t->data, size);
+        data = OPENSSL_clear_realloc(t->data, t->size, size);
 
         if (data == NULL) {
             t->failed = 1;
@@ -214,6 +214,6 @@ enroll_json_time(enroll_json_text_t *t, const char *name, time_t when)
 void
 enroll_json_free(enroll_json_text_t *t)
 {
-    free(t->data);
+    OPENSSL_clear_free(t->data, t->size);
     memset(t, 0, sizeof(*t));
 }

@@ -55,6 +55,8 @@ void enroll_json_flag(enroll_json_text_t *t, const char *name, int flag);
 
 void enroll_json_time(enroll_json_text_t *t, const char *name, time_t when);
 
+/* wipes it: there may be a challenge in it */
+
 void enroll_json_free(enroll_json_text_t *t);
 
 
