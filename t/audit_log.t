@@ -61,6 +61,8 @@ $t->conf(<<"CONF");
             enroll_api devices guard=basic;
             enroll_api_users %%DIR%%/users;
         }
+        location /metrics { enroll_status; access_log off; }
+        location /open { scep devices; scep_debug on; access_log off; }
     }
 CONF
 $t->run;
@@ -183,15 +185,23 @@ for my $raw ("GET /.well-known/est/\"\xff\xfe HTTP/1.1",
 
 # the secrets, as they are and as they travel, are nowhere
 
+my $plain = 'http://127.0.0.1:' . $t->port('plain');
+my %place = (
+    figures => $t->curl("$plain/metrics")->{body}
+               . $t->curl("$plain/metrics?format=json")->{body},
+    pages => join('', map { $t->curl("$plain/open/$_")->{body} }
+                      '', 'info', 'health', 'configuration')
+             . $t->est('configuration', %user)->{body},
+);
 ok($t->stop, 'nginx ends');
-my %place = map { $_ => $t->log($_) } qw(audit access error);
+$place{$_} = $t->log($_) for qw(audit access error);
 $place{stderr} = $t->read("$t->{home}/stderr");
 $place{redis} = $t->state;
 $place{'the audit'} = encode_json([$t->audit]);
 $place{answers} = join "\n", map { $_->{head} . $_->{body} } @answers;
 
 cmp_ok(length $place{$_}, '>', 500, "$_ is there")
-    for qw(audit redis answers), 'the audit';
+    for qw(audit redis answers figures pages), 'the audit';
 
 for my $which (sort keys %secret) {
     my $s = $secret{$which};
