@@ -559,6 +559,51 @@ signature_algorithms_are_chosen(void **state)
 }
 
 
+static void
+old_digests_are_taken_where_they_are_named(void **state)
+{
+    enroll_csr_t      *csr;
+    enroll_outcome_e   rc;
+
+    (void) state;
+
+    const struct {
+        der_t      der;
+        unsigned   legacy;
+    } rows[] = {
+        { CSR(.alg = SEQ(OID("1.2.840.10045.4.1")), .digest = "SHA1"),
+          ENROLL_LEGACY_SHA1 },
+        { CSR(rsa, .alg = RSA_WITH("5"), .digest = "SHA1"),
+          ENROLL_LEGACY_SHA1 },
+        { CSR(rsa, .alg = RSA_WITH("4"), .digest = "MD5"),
+          ENROLL_LEGACY_MD5 },
+        { CSR(rsa, .alg = RSA_WITH("14"), .digest = "SHA224"), 0 }
+    };
+
+    for (size_t i = 0; i < array_size(rows); i++) {
+        assert_int_equal(parse(&csr, rows[i].der), ENROLL_OK);
+
+        for (unsigned legacy = 0; legacy < 16; legacy++) {
+            rc = enroll_csr_verify(csr, legacy);
+
+            assert_int_equal(rc, (rows[i].legacy & legacy)
+                                 ? ENROLL_OK : ENROLL_BAD_SIGNATURE_ALG);
+        }
+
+        enroll_csr_free(csr);
+    }
+
+    /* and are verified all the same */
+
+    assert_int_equal(parse(&csr, CSR(rsa, .alg = RSA_WITH("5"),
+                                     .digest = "SHA256")),
+                     ENROLL_OK);
+    assert_int_equal(enroll_csr_verify(csr, ENROLL_LEGACY_SHA1),
+                     ENROLL_BAD_SIGNATURE);
+    enroll_csr_free(csr);
+}
+
+
 #define PSS(...)         SEQ(OID("1.2.840.113549.1.1.10"), SEQ(__VA_ARGS__))
 #define HASH(h)          TLV(0xa0, SEQ(OID(h)))
 #define MGF(h)           TLV(0xa1, SEQ(OID("1.2.840.113549.1.1.8"),           \
@@ -1745,6 +1790,7 @@ main(void)
         unit(unusable_keys_are_refused),
         unit(bad_signatures_are_refused),
         unit(signature_algorithms_are_chosen),
+        unit(old_digests_are_taken_where_they_are_named),
         unit(pss_parameters_are_bounded),
         unit(form_is_checked),
         unit(ber_is_verified_as_received),
