@@ -55,9 +55,9 @@ my ($at, $at_b) = map { '127.0.0.1:' . $_->port('plain') } $t, $b;
 my $port = $t->port('prometheus');
 my $yml = $t->write('prometheus.yml', <<"YML");
 global:
-  scrape_interval: 500ms
-  scrape_timeout: 500ms
-  evaluation_interval: 500ms
+  scrape_interval: 1s
+  scrape_timeout: 1s
+  evaluation_interval: 1s
 rule_files:
   - $top/docs/monitoring/alerts.yml
 scrape_configs:
