@@ -466,6 +466,7 @@ ngx_int_t ngx_http_enroll_requester(ngx_http_enroll_request_t *er);
 ngx_int_t ngx_http_enroll_lease(ngx_http_enroll_request_t *er);
 ngx_msec_t ngx_http_enroll_lease_time(ngx_http_enroll_request_t *er);
 ngx_int_t ngx_http_enroll_again(ngx_http_enroll_request_t *er);
+void ngx_http_enroll_retry(ngx_event_t *ev);
 ngx_int_t ngx_http_enroll_admit(ngx_http_enroll_request_t *er);
 ngx_int_t ngx_http_enroll_reopen(ngx_http_enroll_request_t *er);
 ngx_int_t ngx_http_enroll_approved(ngx_http_enroll_request_t *er);

@@ -37,7 +37,6 @@ static ngx_int_t ngx_http_enroll_keep(ngx_http_enroll_request_t *er,
     ngx_str_t *cert);
 static enroll_outcome_e ngx_http_enroll_stored(ngx_http_enroll_request_t *er,
     ngx_enroll_store_reply_t *reply);
-static void ngx_http_enroll_retry(ngx_event_t *ev);
 
 
 /* asks the store for what the request wants */
@@ -620,17 +619,13 @@ ngx_http_enroll_again(ngx_http_enroll_request_t *er)
     er->wait = er->wait ? ngx_min(er->wait * 2, NGX_HTTP_ENROLL_WAIT_MAX)
                         : NGX_HTTP_ENROLL_WAIT_MIN;
 
-    er->retry.handler = ngx_http_enroll_retry;
-    er->retry.data = er;
-    er->retry.log = ngx_cycle->log;
-
     ngx_add_timer(&er->retry, er->wait);
 
     return NGX_OK;
 }
 
 
-static void
+void
 ngx_http_enroll_retry(ngx_event_t *ev)
 {
     ngx_http_enroll_request_t *er = ev->data;

@@ -206,6 +206,10 @@ ngx_http_enroll_body_ready(ngx_http_request_t *r)
 
     ngx_add_timer(&er->deadline, er->elcf->timeout);
 
+    er->retry.handler = ngx_http_enroll_retry;
+    er->retry.data = er;
+    er->retry.log = ngx_cycle->log;
+
     er->now = ngx_time();
 
     /* how long the client took to send it is no time of ours */
