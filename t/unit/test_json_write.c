@@ -29,7 +29,7 @@ written(enroll_json_text_t *t, const char *text)
 /* commas stand between members, at every depth, and nowhere else */
 
 static void
-test_nested(void **state)
+members_are_nested(void **state)
 {
     enroll_json_text_t  t = { 0 };
 
@@ -58,7 +58,7 @@ test_nested(void **state)
 
 
 static void
-test_escaped(void **state)
+text_is_escaped(void **state)
 {
     enroll_json_text_t  t = { 0 };
 
@@ -76,7 +76,7 @@ test_escaped(void **state)
 /* it grows, up to a bound, and what failed once has failed for good */
 
 static void
-test_bound(void **state)
+length_is_bounded(void **state)
 {
     size_t               i;
     enroll_json_text_t   t = { 0 };
@@ -110,9 +110,9 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_nested),
-        cmocka_unit_test(test_escaped),
-        cmocka_unit_test(test_bound),
+        cmocka_unit_test(members_are_nested),
+        cmocka_unit_test(text_is_escaped),
+        cmocka_unit_test(length_is_bounded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -829,6 +829,31 @@ rules_are_kept(void **state)
 }
 
 
+/* each rule as the word that it came from */
+
+static void
+rules_are_told(void **state)
+{
+    char                      text[ENROLL_KEY_TEXT];
+    enroll_key_rules_t        rules;
+    static const char *const  words[] = {
+        "rsa:2048-16384", "rsa:3072", "ec:P-256", "ec:brainpoolP512r1",
+        "ed25519", "ed448"
+    };
+
+    (void) state;
+
+    memset(&rules, 0, sizeof(rules));
+
+    for (size_t i = 0; i < array_size(words); i++) {
+        assert_null(enroll_key_rules_add(&rules, words[i], strlen(words[i])));
+        assert_int_equal(enroll_key_rule_text(&rules, i, text),
+                         strlen(words[i]));
+        assert_string_equal(text, words[i]);
+    }
+}
+
+
 static int
 setup(void **state)
 {
@@ -868,7 +893,8 @@ main(void)
         cmocka_unit_test(rules_are_read),
         cmocka_unit_test(ml_dsa_needs_openssl),
         cmocka_unit_test(large_keys_are_not_cheap),
-        cmocka_unit_test(rules_are_kept)
+        cmocka_unit_test(rules_are_kept),
+        cmocka_unit_test(rules_are_told)
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
