@@ -26,7 +26,7 @@ static ngx_int_t ngx_http_est_send_csrattrs(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er);
 static ngx_int_t ngx_http_est_send_base64(ngx_http_request_t *r,
     const char *type, ngx_http_est_payload_t *payload);
-static ngx_int_t ngx_http_est_send_pem(ngx_http_request_t *r,
+static ngx_int_t ngx_http_est_send_pem(ngx_http_request_t *r, ngx_str_t *leaf,
     STACK_OF(X509) *certs);
 static ngx_int_t ngx_http_est_refuse(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er);
@@ -223,31 +223,22 @@ ngx_http_est_send_certificate(ngx_http_request_t *r,
     u_char                  *der;
     size_t                   len;
     ngx_int_t                rc;
-    STACK_OF(X509)          *certs;
+    ngx_str_t                leaf;
     ngx_http_est_payload_t   payload;
+
+    leaf.data = er->issued.der;
+    leaf.len = er->issued.len;
 
     if (ngx_http_est_accepts(r, "application/pkix-cert")) {
         return ngx_http_enroll_send(r, NGX_HTTP_OK, "application/pkix-cert",
-                                    &er->certificate);
-    }
-
-    certs = sk_X509_new_null();
-
-    if (certs == NULL || !sk_X509_push(certs, er->issued)) {
-        sk_X509_free(certs);
-        return NGX_ERROR;
+                                    &leaf);
     }
 
     if (ngx_http_est_accepts(r, "application/x-pem-file")) {
-        rc = ngx_http_est_send_pem(r, certs);
-        sk_X509_free(certs);
-        return rc;
+        return ngx_http_est_send_pem(r, &leaf, NULL);
     }
 
-    der = NULL;
-    len = enroll_bag(certs, 0, &der);
-
-    sk_X509_free(certs);
+    len = enroll_bag_leaf(leaf.data, leaf.len, NULL, &der);
 
     if (len == 0) {
         return NGX_ERROR;
@@ -276,7 +267,7 @@ ngx_http_est_send_cacerts(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
     ngx_http_est_main_conf_t  *esmcf;
 
     if (ngx_http_est_accepts(r, "application/x-pem-file")) {
-        return ngx_http_est_send_pem(r, er->ca->pki.chain);
+        return ngx_http_est_send_pem(r, NULL, er->ca->pki.chain);
     }
 
     if (ngx_http_est_accepts(r, "application/pkix-cert")) {
@@ -379,8 +370,11 @@ ngx_http_est_send_base64(ngx_http_request_t *r, const char *type,
 }
 
 
+/* of the DER of one certificate, or of all in the stack */
+
 static ngx_int_t
-ngx_http_est_send_pem(ngx_http_request_t *r, STACK_OF(X509) *certs)
+ngx_http_est_send_pem(ngx_http_request_t *r, ngx_str_t *leaf,
+    STACK_OF(X509) *certs)
 {
     int         i;
     BIO        *bio;
@@ -395,6 +389,14 @@ ngx_http_est_send_pem(ngx_http_request_t *r, STACK_OF(X509) *certs)
     }
 
     rc = NGX_ERROR;
+
+    if (leaf
+        && PEM_write_bio(bio, PEM_STRING_X509, "", leaf->data,
+                         (long) leaf->len)
+           <= 0)
+    {
+        goto done;
+    }
 
     for (i = 0; i < sk_X509_num(certs); i++) {
         if (!PEM_write_bio_X509(bio, sk_X509_value(certs, i))) {

@@ -29,8 +29,6 @@ static ngx_int_t ngx_http_scep_send_next_ca(ngx_http_request_t *r,
 void
 ngx_http_scep_encode(ngx_http_enroll_request_t *er)
 {
-    int                      i;
-    STACK_OF(X509)          *certs;
     enroll_outcome_e         rc;
     unsigned char           *der;
     enroll_challenge_t      *challenge;
@@ -52,8 +50,6 @@ ngx_http_scep_encode(ngx_http_enroll_request_t *er)
 
     ngx_memzero(&answer, sizeof(enroll_scep_answer_t));
 
-    certs = NULL;
-
     if (outcome->class == ENROLL_CLASS_REFUSED) {
         answer.status = ENROLL_SCEP_FAILURE;
         answer.failinfo = outcome->failinfo;
@@ -65,24 +61,12 @@ ngx_http_scep_encode(ngx_http_enroll_request_t *er)
     } else {
         answer.status = ENROLL_SCEP_SUCCESS;
 
-        certs = sk_X509_new_null();
+        answer.leaf = er->issued.der;
+        answer.leaf_len = er->issued.len;
 
-        if (certs == NULL || !sk_X509_push(certs, er->issued)) {
-            er->result = ENROLL_INTERNAL;
-            goto done;
+        if (ctx->conf->chain) {
+            answer.certs = er->ca->pki.chain;
         }
-
-        for (i = 0;
-             ctx->conf->chain && i < sk_X509_num(er->ca->pki.chain);
-             i++)
-        {
-            if (!sk_X509_push(certs, sk_X509_value(er->ca->pki.chain, i))) {
-                er->result = ENROLL_INTERNAL;
-                goto done;
-            }
-        }
-
-        answer.certs = certs;
 
         /* what is minted is: a static one is somebody's choice */
 
@@ -134,10 +118,6 @@ ngx_http_scep_encode(ngx_http_enroll_request_t *er)
         er->reply.len = 0;
         er->result = rc;
     }
-
-done:
-
-    sk_X509_free(certs);
 }
 
 

@@ -320,9 +320,8 @@ struct ngx_http_enroll_request_s {
 
     ngx_str_t                           id;
     ngx_str_t                           lease;
-    X509                               *issued;       /* now or before */
-    ngx_str_t                           certificate;  /* its DER, to be freed
-                                                         by OPENSSL_free() */
+    enroll_cert_t                       issued;       /* now or before */
+    ngx_str_t                           subject;      /* its own */
 
     /* encode */
 

@@ -33,7 +33,7 @@ static enroll_outcome_e ngx_http_enroll_repeat(ngx_http_enroll_request_t *er,
     ngx_enroll_store_reply_t *reply);
 static enroll_outcome_e ngx_http_enroll_found(ngx_http_enroll_request_t *er,
     ngx_enroll_store_reply_t *reply);
-static ngx_int_t ngx_http_enroll_keep(ngx_http_enroll_request_t *er,
+static ngx_int_t ngx_http_enroll_keep(ngx_http_enroll_request_t *er, X509 *x,
     ngx_str_t *cert);
 static enroll_outcome_e ngx_http_enroll_stored(ngx_http_enroll_request_t *er,
     ngx_enroll_store_reply_t *reply);
@@ -452,7 +452,8 @@ static enroll_outcome_e
 ngx_http_enroll_repeat(ngx_http_enroll_request_t *er,
     ngx_enroll_store_reply_t *reply)
 {
-    enroll_outcome_e  rc;
+    X509              *x;
+    enroll_outcome_e   rc;
 
     if (er->intent == NGX_HTTP_ENROLL_POLL) {
 
@@ -479,14 +480,16 @@ ngx_http_enroll_repeat(ngx_http_enroll_request_t *er,
     }
 
     rc = enroll_ca_recheck(&er->ca->pki, er->csr, reply->cert.data,
-                           reply->cert.len, er->now, &er->issued);
+                           reply->cert.len, er->now, &x);
 
-    if (rc != ENROLL_OK) {
-        return rc;
+    if (rc == ENROLL_OK) {
+        rc = ngx_http_enroll_keep(er, x, &reply->cert) == NGX_OK
+             ? ENROLL_REPEATED : ENROLL_INTERNAL;
     }
 
-    return ngx_http_enroll_keep(er, &reply->cert) == NGX_OK ? ENROLL_REPEATED
-                                                            : ENROLL_INTERNAL;
+    X509_free(x);
+
+    return rc;
 }
 
 
@@ -499,47 +502,49 @@ static enroll_outcome_e
 ngx_http_enroll_found(ngx_http_enroll_request_t *er,
     ngx_enroll_store_reply_t *reply)
 {
+    X509                 *x;
     u_char                digest[ENROLL_DIGEST_LEN];
     ngx_str_t             hex;
+    enroll_outcome_e      rc;
     const unsigned char  *p;
 
     p = reply->cert.data;
 
-    er->issued = d2i_X509(NULL, &p, reply->cert.len);
+    x = d2i_X509(NULL, &p, reply->cert.len);
 
-    if (er->issued == NULL || p != reply->cert.data + reply->cert.len
-        || !enroll_ca_issued(&er->ca->pki, er->issued, NULL)
-        || !enroll_key_digest(er->issued, digest)
+    if (x == NULL || p != reply->cert.data + reply->cert.len
+        || !enroll_ca_issued(&er->ca->pki, x, NULL)
+        || !enroll_key_digest(x, digest)
         || ngx_http_enroll_hex(er->pool, &hex, digest, ENROLL_DIGEST_LEN)
            != NGX_OK)
     {
-        return ENROLL_STORE_TAMPERED;
-    }
+        rc = ENROLL_STORE_TAMPERED;
 
-    if (er->poll_key.len
-        && (er->poll_key.len != hex.len
-            || ngx_memcmp(er->poll_key.data, hex.data, hex.len) != 0))
+    } else if (er->poll_key.len
+               && (er->poll_key.len != hex.len
+                   || ngx_memcmp(er->poll_key.data, hex.data, hex.len) != 0))
     {
-        return ENROLL_NOT_FOUND;
+        rc = ENROLL_NOT_FOUND;
+
+    } else {
+        rc = ngx_http_enroll_keep(er, x, &reply->cert) == NGX_OK
+             ? ENROLL_FOUND : ENROLL_INTERNAL;
     }
 
-    return ngx_http_enroll_keep(er, &reply->cert) == NGX_OK ? ENROLL_FOUND
-                                                            : ENROLL_INTERNAL;
+    X509_free(x);
+
+    return rc;
 }
 
 
 static ngx_int_t
-ngx_http_enroll_keep(ngx_http_enroll_request_t *er, ngx_str_t *cert)
+ngx_http_enroll_keep(ngx_http_enroll_request_t *er, X509 *x, ngx_str_t *cert)
 {
-    er->certificate.data = OPENSSL_memdup(cert->data, cert->len);
+    ngx_http_enroll_text(er->pool, &er->subject,
+                         enroll_text_name(X509_get_subject_name(x)));
 
-    if (er->certificate.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    er->certificate.len = cert->len;
-
-    return NGX_OK;
+    return enroll_cert_copy(&er->issued, x, cert->data, cert->len)
+           ? NGX_OK : NGX_ERROR;
 }
 
 

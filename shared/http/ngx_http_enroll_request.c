@@ -256,7 +256,7 @@ ngx_http_enroll_run(ngx_http_enroll_request_t *er)
 
     for ( ;; ) {
 
-        if (er->request == NULL && er->issued == NULL) {
+        if (er->request == NULL && er->issued.der == NULL) {
 
             /* nobody waits and nothing is signed */
 
@@ -337,16 +337,10 @@ ngx_http_enroll_finish(ngx_http_enroll_request_t *er)
 static void
 ngx_http_enroll_log_serial(ngx_http_enroll_request_t *er)
 {
-    ngx_str_t  serial;
-
-    if (ngx_http_enroll_serial(er->pool, &serial, er->issued) != NGX_OK) {
-        return;
-    }
-
     ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                  "%V %V issued %V without an answer, CA \"%V\", "
+                  "%V %V issued %s without an answer, CA \"%V\", "
                   "identity \"%V\"", &er->protocol->name, &er->operation,
-                  &serial, &er->ca->name, &er->identity);
+                  er->issued.serial, &er->ca->name, &er->identity);
 }
 
 
@@ -484,8 +478,7 @@ ngx_http_enroll_destroy(ngx_http_enroll_request_t *er)
     }
 
     X509_free(er->cert);
-    X509_free(er->issued);
-    OPENSSL_free(er->certificate.data);
+    OPENSSL_free(er->issued.der);
 
     OPENSSL_free(er->reply.data);
 

@@ -287,8 +287,7 @@ static void
 ngx_http_enroll_work_sign(ngx_http_enroll_request_t *er)
 {
     er->result = enroll_issue(&er->ca->pki, &er->profile->pki, er->csr,
-                              &er->names, er->now, &er->issued,
-                              &er->certificate.data, &er->certificate.len);
+                              &er->names, er->now, &er->issued);
 
     if (er->result == ENROLL_SIGN_FAILED) {
         ERR_error_string_n(ERR_peek_last_error(), er->error,

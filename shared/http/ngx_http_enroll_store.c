@@ -215,14 +215,17 @@ ngx_http_enroll_record(ngx_http_enroll_request_t *er)
     record.id = er->id;
     record.lease = er->lease;
     record.repeat = er->repeat;
-    record.cert = er->certificate;
+    record.cert.data = er->issued.der;
+    record.cert.len = er->issued.len;
+    record.serial.data = (u_char *) er->issued.serial;
+    record.serial.len = ngx_strlen(er->issued.serial);
     record.requester = er->requester;
     record.protocol = er->protocol->name;
     record.operation = er->operation;
     record.profile = er->profile->name;
     record.renewal = er->renewal;
-    record.not_before = ngx_http_enroll_time(X509_get0_notBefore(er->issued));
-    record.not_after = ngx_http_enroll_time(X509_get0_notAfter(er->issued));
+    record.not_before = er->issued.not_before;
+    record.not_after = er->issued.not_after;
 
     /* a certificate that has ended is of no use to whoever lost it */
 
@@ -248,10 +251,11 @@ ngx_http_enroll_record(ngx_http_enroll_request_t *er)
     ngx_http_enroll_text(er->pool, &record.san,
                          ngx_http_enroll_san_text(er->names.san, &whole));
 
-    if (ngx_http_enroll_serial(er->pool, &record.serial, er->issued) != NGX_OK
-        || ngx_http_enroll_hex(er->pool, &record.key_digest,
-                               er->csr->key_digest, ENROLL_DIGEST_LEN)
-           != NGX_OK
+    er->subject = record.subject;
+
+    if (ngx_http_enroll_hex(er->pool, &record.key_digest, er->csr->key_digest,
+                            ENROLL_DIGEST_LEN)
+        != NGX_OK
         || (er->renewal
             && ngx_http_enroll_serial(er->pool, &record.replaces, er->cert)
                != NGX_OK))

@@ -37,7 +37,7 @@ static ngx_uint_t ngx_http_enroll_ours(ngx_http_request_t *r,
 static void ngx_http_enroll_csr_text(ngx_pool_t *pool, ngx_str_t *text,
     enroll_csr_t *csr, ngx_http_enroll_var_e var);
 static void ngx_http_enroll_issued_text(ngx_pool_t *pool, ngx_str_t *text,
-    X509 *x, ngx_http_enroll_var_e var);
+    ngx_http_enroll_request_t *er, ngx_http_enroll_var_e var);
 
 
 static ngx_http_variable_t  ngx_http_enroll_vars[] = {
@@ -203,8 +203,8 @@ ngx_http_enroll_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
          * that outlived its request may be writing it right now.
          */
 
-        if (outcome->class == ENROLL_CLASS_DONE && er->issued) {
-            ngx_http_enroll_issued_text(r->pool, &text, er->issued, var);
+        if (outcome->class == ENROLL_CLASS_DONE && er->issued.der) {
+            ngx_http_enroll_issued_text(r->pool, &text, er, var);
         }
         break;
 
@@ -273,20 +273,20 @@ ngx_http_enroll_csr_text(ngx_pool_t *pool, ngx_str_t *text, enroll_csr_t *csr,
 
 
 static void
-ngx_http_enroll_issued_text(ngx_pool_t *pool, ngx_str_t *text, X509 *x,
-    ngx_http_enroll_var_e var)
+ngx_http_enroll_issued_text(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_http_enroll_request_t *er, ngx_http_enroll_var_e var)
 {
     ngx_tm_t  tm;
 
     switch (var) {
 
     case NGX_HTTP_ENROLL_VAR_SERIAL:
-        (void) ngx_http_enroll_serial(pool, text, x);
+        text->len = ngx_strlen(er->issued.serial);
+        text->data = (u_char *) er->issued.serial;
         break;
 
     case NGX_HTTP_ENROLL_VAR_SUBJECT:
-        ngx_http_enroll_text(pool, text,
-                             enroll_text_name(X509_get_subject_name(x)));
+        *text = er->subject;
         break;
 
     default: /* NGX_HTTP_ENROLL_VAR_NOT_AFTER */
@@ -294,7 +294,7 @@ ngx_http_enroll_issued_text(ngx_pool_t *pool, ngx_str_t *text, X509 *x,
         text->data = ngx_pnalloc(pool, sizeof("2026-01-01T00:00:00Z"));
 
         if (text->data) {
-            ngx_gmtime(ngx_http_enroll_time(X509_get0_notAfter(x)), &tm);
+            ngx_gmtime(er->issued.not_after, &tm);
 
             text->len = ngx_sprintf(text->data, "%4d-%02d-%02dT%02d:%02d:%02dZ",
                                     tm.ngx_tm_year, tm.ngx_tm_mon,

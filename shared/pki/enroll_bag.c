@@ -7,39 +7,34 @@
 #include <string.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/pkcs7.h>
 
 #include "enroll_bag.h"
+#include "enroll_scep_alg.h"
+#include "enroll_scep_der.h"
 
 
+static size_t enroll_bag_write(const unsigned char *leaf, size_t leaf_len,
+    const STACK_OF(X509) *certs, int unique, unsigned char **der);
+static void enroll_bag_certs(enroll_der_writer_t *w,
+    const STACK_OF(X509) *certs, int unique);
 static int enroll_bag_cmp(const X509 *const *one, const X509 *const *two);
-static int enroll_bag_fill(PKCS7 *p7, const STACK_OF(X509) *certs, int unique);
 
-
-/*
- * OpenSSL's PKCS7 keeps the order of certificates, its CMS does not: here
- * both are wanted.
- */
 
 size_t
 enroll_bag(const STACK_OF(X509) *certs, int sorted, unsigned char **der)
 {
-    int              n;
-    PKCS7           *p7;
+    size_t           len;
     STACK_OF(X509)  *order;
 
-    n = 0;
     *der = NULL;
 
     if (sk_X509_num(certs) < 1) {
         return 0;
     }
 
-    p7 = PKCS7_new();
     order = sk_X509_dup(certs);
-
-    if (p7 == NULL || order == NULL) {
-        goto done;
+    if (order == NULL) {
+        return 0;
     }
 
     if (sorted) {
@@ -47,63 +42,111 @@ enroll_bag(const STACK_OF(X509) *certs, int sorted, unsigned char **der)
         sk_X509_sort(order);
     }
 
-    if (!PKCS7_set_type(p7, NID_pkcs7_signed)) {
-        goto done;
-    }
+    len = enroll_bag_write(NULL, 0, order, sorted, der);
 
-    /*
-     * RFC 5652, section 5.2: the content is absent, where
-     * PKCS7_content_new() would put an empty one
-     */
-
-    p7->d.sign->contents->type = OBJ_nid2obj(NID_pkcs7_data);
-
-    if (enroll_bag_fill(p7, order, sorted)) {
-        n = i2d_PKCS7(p7, der);
-    }
-
-done:
-
-    if (n <= 0) {
-        n = 0;
-        ERR_clear_error();
-    }
-
-    PKCS7_free(p7);
     sk_X509_free(order);
 
-    return (size_t) n;
+    return len;
 }
 
 
-static int
-enroll_bag_fill(PKCS7 *p7, const STACK_OF(X509) *certs, int unique)
+size_t
+enroll_bag_leaf(const unsigned char *leaf, size_t len,
+    const STACK_OF(X509) *chain, unsigned char **der)
 {
-    int    i;
-    X509  *x, *last;
+    *der = NULL;
 
-    last = NULL;
+    if (len == 0 && sk_X509_num(chain) < 1) {
+        return 0;
+    }
+
+    return enroll_bag_write(leaf, len, chain, 0, der);
+}
+
+
+/*
+ * By hand: OpenSSL's PKCS7 encodes each certificate, and decodes it, several
+ * times, its CMS does not keep their order.
+ *
+ * RFC 5652, section 5.2: the content is absent.
+ */
+
+static size_t
+enroll_bag_write(const unsigned char *leaf, size_t leaf_len,
+    const STACK_OF(X509) *certs, int unique, unsigned char **der)
+{
+    size_t               outer, tagged, inner, mark;
+    enroll_der_writer_t  w;
+
+    memset(&w, 0, sizeof(enroll_der_writer_t));
+
+    outer = enroll_der_open(&w, ENROLL_DER_SEQUENCE);
+    enroll_der_add(&w, ENROLL_DER_OID, ENROLL_OID_SIGNED);
+    tagged = enroll_der_open(&w, ENROLL_DER_EXPLICIT);
+    inner = enroll_der_open(&w, ENROLL_DER_SEQUENCE);
+
+    enroll_der_add(&w, ENROLL_DER_INTEGER, "\x01", 1);
+    enroll_der_add(&w, ENROLL_DER_SET, NULL, 0);
+
+    mark = enroll_der_open(&w, ENROLL_DER_SEQUENCE);
+    enroll_der_add(&w, ENROLL_DER_OID, ENROLL_OID_DATA);
+    enroll_der_close(&w, mark);
+
+    mark = enroll_der_open(&w, ENROLL_DER_EXPLICIT);
+    enroll_der_put(&w, leaf, leaf_len);
+    enroll_bag_certs(&w, certs, unique);
+    enroll_der_close(&w, mark);
+
+    enroll_der_add(&w, ENROLL_DER_SET, NULL, 0);
+
+    enroll_der_close(&w, inner);
+    enroll_der_close(&w, tagged);
+    enroll_der_close(&w, outer);
+
+    if (w.failed) {
+        enroll_der_cleanup(&w);
+        ERR_clear_error();
+        return 0;
+    }
+
+    *der = w.data;
+
+    return w.len;
+}
+
+
+/* unique: none that is the same as the one before */
+
+static void
+enroll_bag_certs(enroll_der_writer_t *w, const STACK_OF(X509) *certs,
+    int unique)
+{
+    int             i, n;
+    size_t          last, mark;
+    unsigned char  *der;
+
+    last = w->len;
 
     for (i = 0; i < sk_X509_num(certs); i++) {
-        x = sk_X509_value(certs, i);
+        mark = w->len;
 
-        if (unique
-            && last
-            && enroll_bag_cmp((const X509 *const *) &last,
-                              (const X509 *const *) &x)
-               == 0)
+        der = NULL;
+        n = i2d_X509(sk_X509_value(certs, i), &der);
+        enroll_der_take(w, der, n);
+
+        if (w->failed) {
+            return;
+        }
+
+        if (unique && i && w->len - mark == mark - last
+            && memcmp(w->data + last, w->data + mark, mark - last) == 0)
         {
+            w->len = mark;
             continue;
         }
 
-        if (!PKCS7_add_certificate(p7, x)) {
-            return 0;
-        }
-
-        last = x;
+        last = mark;
     }
-
-    return 1;
 }
 
 

@@ -27,5 +27,10 @@
 size_t enroll_bag(const STACK_OF(X509) *certs, int sorted,
     unsigned char **der);
 
+/* the same of the DER of one certificate, and of others behind it or NULL */
+
+size_t enroll_bag_leaf(const unsigned char *leaf, size_t len,
+    const STACK_OF(X509) *chain, unsigned char **der);
+
 
 #endif /* _ENROLL_BAG_H_INCLUDED_ */

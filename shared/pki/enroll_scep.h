@@ -203,7 +203,9 @@ typedef struct {
     int                    status;       /* ENROLL_SCEP_SUCCESS, … */
     int                    failinfo;     /* of FAILURE: 0 to 4 */
     const char            *text;         /* failInfoText, or NULL: none */
-    const STACK_OF(X509)  *certs;        /* of SUCCESS: the leaf first */
+    const unsigned char   *leaf;         /* of SUCCESS: its DER, or NULL */
+    size_t                 leaf_len;
+    const STACK_OF(X509)  *certs;        /* behind it, or NULL: none */
     X509_CRL              *crl;          /* or this one alone */
     const char            *password;     /* NULL: m->csr's challenge */
     size_t                 password_len;

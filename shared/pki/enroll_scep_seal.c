@@ -74,7 +74,8 @@ enroll_scep_bag(enroll_der_writer_t *w, const enroll_scep_answer_t *answer)
     der = NULL;
 
     if (answer->crl == NULL) {
-        n = (int) enroll_bag(answer->certs, 0, &der);
+        n = (int) enroll_bag_leaf(answer->leaf, answer->leaf_len,
+                                  answer->certs, &der);
         enroll_der_take(w, der, n);
         return;
     }

@@ -124,10 +124,9 @@ static void
 fuzz_issue(const enroll_csr_t *csr)
 {
     char                *cn;
-    X509                *x;
-    size_t               len, n;
+    size_t               n;
     ASN1_OBJECT         *type;
-    unsigned char       *der;
+    enroll_cert_t        cert;
     enroll_names_t       names;
     enroll_outcome_e     rc;
     enroll_san_value_t   value;
@@ -154,13 +153,12 @@ fuzz_issue(const enroll_csr_t *csr)
     }
 
     if (rc == ENROLL_OK) {
-        rc = enroll_issue(&fuzz_ca, &fuzz_profile, csr, &names, FUZZ_NOW, &x,
-                          &der, &len);
+        rc = enroll_issue(&fuzz_ca, &fuzz_profile, csr, &names, FUZZ_NOW,
+                          &cert);
 
         if (rc == ENROLL_OK) {
-            fuzz_signed(csr, der, len);
-            X509_free(x);
-            OPENSSL_free(der);
+            fuzz_signed(csr, cert.der, cert.len);
+            OPENSSL_free(cert.der);
 
         } else if (rc != ENROLL_KEY_NOT_ALLOWED) {
             abort();

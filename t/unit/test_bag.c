@@ -66,7 +66,7 @@ bag_shape(void **state)
     int                         n;
     X509                       *x;
     size_t                      len;
-    unsigned char              *der, *cert;
+    unsigned char              *der, *cert, *again;
     STACK_OF(X509)             *certs;
 
     /* all but the outer lengths, which are two octets long here */
@@ -110,6 +110,21 @@ bag_shape(void **state)
     assert_memory_equal(der + len - 2, "\x31\x00", 2);
 
     OPENSSL_free(der);
+
+    /* and of octets, with and without others behind them */
+
+    len = enroll_bag_leaf(cert, (size_t) n, NULL, &again);
+    assert_int_equal(len, sizeof(head) + 2 + (size_t) n + 2);
+    assert_memory_equal(again + sizeof(head) + 2, cert, (size_t) n);
+    assert_memory_equal(again + len - 2, "\x31\x00", 2);
+    OPENSSL_free(again);
+
+    len = enroll_bag_leaf(cert, (size_t) n, certs, &again);
+    assert_int_equal(len, sizeof(head) + 2 + 2 * (size_t) n + 2);
+    assert_memory_equal(again + sizeof(head) + 2, cert, (size_t) n);
+    assert_memory_equal(again + sizeof(head) + 2 + n, cert, (size_t) n);
+    OPENSSL_free(again);
+
     OPENSSL_free(cert);
     sk_X509_pop_free(certs, X509_free);
 }
@@ -210,6 +225,10 @@ bag_empty(void **state)
     assert_int_equal(enroll_bag(certs, 1, &der), 0);
     assert_null(der);
     assert_int_equal(enroll_bag(NULL, 0, &der), 0);
+    assert_null(der);
+    assert_int_equal(enroll_bag_leaf(NULL, 0, certs, &der), 0);
+    assert_null(der);
+    assert_int_equal(enroll_bag_leaf(NULL, 0, NULL, &der), 0);
     assert_null(der);
 
     sk_X509_free(certs);

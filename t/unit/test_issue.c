@@ -30,9 +30,8 @@ typedef struct {
     enroll_csr_t         *csr;
     enroll_names_t        names;
 
-    X509                 *x;
-    unsigned char        *der;
-    size_t                len;
+    enroll_cert_t         cert;
+    X509                 *x;             /* of cert, as others read it */
 } order_t;
 
 
@@ -77,12 +76,50 @@ order_init(order_t *order, const char *ca_kind, const char *kind)
 static enroll_outcome_e
 order_issue(order_t *order, time_t now)
 {
-    X509_free(order->x);
-    OPENSSL_free(order->der);
+    char                  serial[ENROLL_SERIAL_TEXT];
+    enroll_cert_t         copy;
+    enroll_outcome_e      rc;
+    const unsigned char  *p;
 
-    return enroll_issue(&order->ca, &order->profile, order->csr,
-                        &order->names, now, &order->x, &order->der,
-                        &order->len);
+    X509_free(order->x);
+    OPENSSL_free(order->cert.der);
+
+    order->x = NULL;
+
+    rc = enroll_issue(&order->ca, &order->profile, order->csr, &order->names,
+                      now, &order->cert);
+
+    if (rc != ENROLL_OK) {
+        assert_null(order->cert.der);
+        return rc;
+    }
+
+    p = order->cert.der;
+    order->x = d2i_X509(NULL, &p, (long) order->cert.len);
+
+    assert_non_null(order->x);
+    assert_ptr_equal(p, order->cert.der + order->cert.len);
+
+    /* what is told about it is what is in it */
+
+    enroll_text_serial(X509_get0_serialNumber(order->x), serial);
+    assert_string_equal(order->cert.serial, serial);
+
+    assert_int_equal(enroll_cert_copy(&copy, order->x, order->cert.der,
+                                      order->cert.len), 1);
+    assert_string_equal(copy.serial, serial);
+    assert_int_equal(copy.not_before, order->cert.not_before);
+    assert_int_equal(copy.not_after, order->cert.not_after);
+    assert_int_equal(copy.len, order->cert.len);
+    assert_memory_equal(copy.der, order->cert.der, copy.len);
+    OPENSSL_free(copy.der);
+
+    assert_int_equal(ASN1_TIME_cmp_time_t(X509_get0_notBefore(order->x),
+                                          order->cert.not_before), 0);
+    assert_int_equal(ASN1_TIME_cmp_time_t(X509_get0_notAfter(order->x),
+                                          order->cert.not_after), 0);
+
+    return ENROLL_OK;
 }
 
 
@@ -90,7 +127,7 @@ static void
 order_done(order_t *order)
 {
     X509_free(order->x);
-    OPENSSL_free(order->der);
+    OPENSSL_free(order->cert.der);
     enroll_names_cleanup(&order->names);
     enroll_csr_free(order->csr);
     enroll_profile_cleanup(&order->profile);
@@ -110,10 +147,10 @@ order_verify(order_t *order, time_t now)
     X509_STORE_CTX       *ctx;
     const unsigned char  *p;
 
-    p = order->der;
-    x = d2i_X509(NULL, &p, (long) order->len);
+    p = order->cert.der;
+    x = d2i_X509(NULL, &p, (long) order->cert.len);
     assert_non_null(x);
-    assert_ptr_equal(p, order->der + order->len);
+    assert_ptr_equal(p, order->cert.der + order->cert.len);
 
     store = X509_STORE_new();
     ctx = X509_STORE_CTX_new();
@@ -170,8 +207,8 @@ all_kinds_of_keys(void **state)
             assert_int_equal(order_issue(&order, MAKE_NOW), ENROLL_OK);
             order_verify(&order, MAKE_NOW);
 
-            p = order.der;
-            x = d2i_X509(NULL, &p, (long) order.len);
+            p = order.cert.der;
+            x = d2i_X509(NULL, &p, (long) order.cert.len);
 
             assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(x), order.key), 1);
             assert_int_equal(enroll_csr_key_equal(order.csr, x), 1);
@@ -388,7 +425,7 @@ validity(void **state)
     assert_int_equal(order_issue(&order, until), ENROLL_OK);
     assert_int_equal(order_issue(&order, until + 1), ENROLL_CA_EXPIRED);
     assert_null(order.x);
-    assert_null(order.der);
+    assert_null(order.cert.der);
     assert_int_equal(order_issue(&order, from), ENROLL_OK);
     assert_int_equal(order_issue(&order, from - 1), ENROLL_CA_EXPIRED);
 
@@ -517,7 +554,7 @@ failures(void **state)
 
     assert_int_equal(order_issue(&order, MAKE_NOW), ENROLL_SIGN_FAILED);
     assert_null(order.x);
-    assert_null(order.der);
+    assert_null(order.cert.der);
 
     /* the cause is for the log */
 
