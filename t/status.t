@@ -285,6 +285,27 @@ wait_for(sub { $page = scrape($t);
 is(sum($page, 'enroll_workers'), 2, 'a worker that was killed is none');
 is(requests(), $before, 'its figures are');
 
+# a zone of another size is a new one
+
+$t->conf("enroll_status_zone 1m;\n$conf", workers => 2);
+ok($t->reload, 'reload with another size');
+is(requests(), 0, 'the figures begin anew');
+
+# where nothing is issued there is a page, too
+
+my $b = $t->node('b');
+$b->conf(<<'CONF')->run;
+    server {
+        listen 127.0.0.1:%%PORT_plain%%;
+        location = /status { enroll_status; }
+    }
+CONF
+$page = scrape($b);
+is("$page->{r}{status} " . @{$page->{samples}}, '200 1', 'the version alone');
+like(scrape($b, path => '/status?format=json')->{text} =~ s/\s+//gr,
+    qr/^\{"enroll_build_info":\[\{"version":"[\d.]+","value":1\}\]\}$/,
+    'as JSON');
+
 # the conf
 
 for (['enroll_status xml', 'invalid parameter "xml"'],
