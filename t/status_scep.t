@@ -117,6 +117,12 @@ for (1 .. 3) {
         201, 'a challenge');
 }
 $page = scrape($t);
+is(sum($page, 'enroll_request_duration_seconds_count', protocol => 'api'),
+    undef, 'the API is not timed');
+is($t->curl('http://127.0.0.1:' . $t->port('plain') . '/scep/health')->{status},
+    200, 'a probe');
+is(sum(scrape($t), 'enroll_request_duration_seconds_count'),
+    sum($page, 'enroll_request_duration_seconds_count'), 'nor is a probe');
 is(sum($page, 'enroll_requests_total', outcome => 'pending'), 1, 'pending');
 is(sum($page, 'enroll_requests_total', protocol => 'api',
     operation => 'challenge_mint', outcome => 'minted'), 3, 'minted');

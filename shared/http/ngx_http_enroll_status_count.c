@@ -81,9 +81,9 @@ ngx_http_enroll_count(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
 {
     ngx_http_enroll_count_request(er);
 
-    if (er->step) {
+    if (er->step && er->intent != NGX_HTTP_ENROLL_ASK) {
 
-        /* those alone that have a body which was read */
+        /* not what is answered at once, nor what a probe asks all the time */
 
         ngx_http_enroll_count_times(er);
     }
