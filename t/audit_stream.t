@@ -130,6 +130,12 @@ entry('refused', 'it', %est, %cert, operation => 'simplereenroll',
     san => 'dns:dev1', key => 'ec:P-256', key_digest => $digest,
     replaces => $serial, transaction => qr/./);
 
+$t->est('configuration', cert => 'dev1');
+entry('refused', 'a page, to it', %est, %cert, operation => 'configuration',
+    reason => 'client_certificate_revoked');
+$t->est($_) for 'configuration', 'info', 'health', '';
+none('pages that anybody may ask for, or be refused');
+
 # EST: refused, to anybody
 
 $t->refused($t->est('simpleenroll', csr => $csr, user => 'dev1:wrong'), 401,

@@ -301,6 +301,7 @@ struct ngx_http_enroll_request_s {
     unsigned                            proven:1;     /* by a certificate, a
                                                          password, a challenge
                                                          that is right */
+    unsigned                            admin:1;      /* asks the API */
     unsigned                            renewal:1;    /* cert is this CA's */
     unsigned                            subset:1;     /* fewer SANs will do */
 

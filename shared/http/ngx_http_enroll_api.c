@@ -102,6 +102,7 @@ ngx_http_enroll_api_handler(ngx_http_request_t *r)
     er->message = api;
     er->intent = NGX_HTTP_ENROLL_ASK;
     er->ask = ngx_http_enroll_api_ask;
+    er->admin = 1;
 
     rc = ngx_http_enroll_api_form(r, er, api);
 

@@ -40,9 +40,9 @@ ngx_http_enroll_audit(ngx_http_enroll_request_t *er,
     audit->value[NGX_ENROLL_AUDIT_ADDRESS] = er->address;
     audit->value[NGX_ENROLL_AUDIT_TRANSACTION] = er->id;
 
-    if (er->intent == NGX_HTTP_ENROLL_ASK) {
+    if (er->admin) {
 
-        /* of the API: nothing is asked for, somebody has a hand in it */
+        /* nothing is asked for, somebody has a hand in it */
 
         audit->value[NGX_ENROLL_AUDIT_AUTH] = auth[er->auth];
         audit->value[NGX_ENROLL_AUDIT_BY] = er->identity;
