@@ -59,7 +59,7 @@ $t->conf(<<'CONF');
     }
 
     server {
-        listen 127.0.0.1:%%PORT_mute%% ssl;
+        listen 127.0.0.1:%%PORT_mute%% ssl http2;
         %%TLS%%
         location /.well-known/est/ { est devices; est_auth basic; }
     }
@@ -146,6 +146,16 @@ my $raw = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
 print $raw "GET /scep/discovery HTTP/1.0\r\n\r\n";
 like(do { local $/; <$raw> }, qr{"base_url":"\Q$plain\E/scep"},
     'without a Host: the address');
+
+# HTTP/2, whose host is in :authority
+
+SKIP: {
+    skip 'curl without HTTP/2', 1
+        if ($t->command('curl', '-V'))[1] !~ /\bHTTP2\b/;
+    my $base = 'https://localhost:' . $t->port('mute') . '/.well-known/est';
+    is(json($t->curl('--http2', '--connect-to', '::127.0.0.1:', "$base/"))
+         ->{base_url}, $base, 'HTTP/2');
+}
 
 # operations and labels come first
 

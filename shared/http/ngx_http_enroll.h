@@ -61,7 +61,11 @@ typedef struct {
     enroll_ca_t                   pki;
     u_char                        key_digest[ENROLL_DIGEST_LEN];
     enroll_ra_t                   ra;         /* sign_key NULL: none */
-    ngx_uint_t                    unusable;   /* in this worker: the key */
+
+    /* of this worker: the key did not sign; when it was tried again */
+
+    ngx_uint_t                    unusable;
+    ngx_msec_t                    tried;
 
     /* as configured */
 

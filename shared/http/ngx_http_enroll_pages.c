@@ -27,6 +27,7 @@ static ngx_int_t ngx_http_enroll_page_url(ngx_http_request_t *r,
     ngx_str_t *path);
 static ngx_uint_t ngx_http_enroll_page_host(ngx_str_t *host);
 static ngx_int_t ngx_http_enroll_page_ask(ngx_http_enroll_request_t *er);
+static void ngx_http_enroll_page_try(ngx_http_enroll_request_t *er);
 static void ngx_http_enroll_page_asked(void *data,
     ngx_enroll_store_reply_t *reply);
 static void ngx_http_enroll_page_redis(ngx_http_enroll_page_t *page,
@@ -282,11 +283,12 @@ ngx_http_enroll_page_decode(ngx_http_enroll_request_t *er, ngx_str_t *body)
 }
 
 
-/* whether Redis answers, asked for the record that there is not */
+/* the key where it did not sign, then Redis for a record that there is not */
 
 static ngx_int_t
 ngx_http_enroll_page_ask(ngx_http_enroll_request_t *er)
 {
+    ngx_int_t                rc;
     ngx_str_t                serial = ngx_string("00");
     ngx_http_enroll_page_t  *page;
 
@@ -295,6 +297,32 @@ ngx_http_enroll_page_ask(ngx_http_enroll_request_t *er)
     if (page->kind == NGX_HTTP_ENROLL_PAGE_CONFIGURATION) {
         er->outcome = ENROLL_SERVED;
         return NGX_DONE;
+    }
+
+    if (page->trial) {
+
+        if (er->result == ENROLL_OK) {
+            er->ca->unusable = 0;
+        }
+
+    } else if (er->ca->unusable
+               && ngx_current_msec - er->ca->tried
+                  >= NGX_HTTP_ENROLL_PAGE_FRESH)
+    {
+        er->ca->tried = ngx_current_msec;
+        page->trial = 1;
+
+        rc = ngx_http_enroll_job(er, ngx_http_enroll_page_try, 0);
+
+        if (rc == NGX_AGAIN) {
+
+            /* this step once more */
+
+            er->step--;
+            return NGX_OK;
+        }
+
+        return rc;
     }
 
     if (ngx_http_enroll_page_known
@@ -316,6 +344,18 @@ ngx_http_enroll_page_ask(ngx_http_enroll_request_t *er)
     er->outcome = ngx_http_enroll_page_outcome(er, page);
 
     return NGX_DONE;
+}
+
+
+/* on a thread: er->result */
+
+static void
+ngx_http_enroll_page_try(ngx_http_enroll_request_t *er)
+{
+    char  error[ENROLL_ERROR_TEXT];
+
+    er->result = enroll_ca_try(&er->ca->pki, error) ? ENROLL_OK
+                                                    : ENROLL_SIGN_FAILED;
 }
 
 

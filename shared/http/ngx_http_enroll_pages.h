@@ -64,6 +64,7 @@ struct ngx_http_enroll_page_s {
                                                   slash at its end */
     enroll_json_text_t              json;
     unsigned                        live:1;    /* health: that we answer */
+    unsigned                        trial:1;   /* the key is tried again */
     unsigned                        redis:1;   /* it has answered */
 };
 

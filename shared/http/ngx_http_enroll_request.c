@@ -308,6 +308,10 @@ ngx_http_enroll_finish(ngx_http_enroll_request_t *er)
         ngx_http_enroll_release(er);
     }
 
+    if (er->outcome == ENROLL_SIGN_FAILED) {
+        er->ca->unusable = 1;
+    }
+
     ngx_http_enroll_tried(er, enroll_outcome(er->outcome)->class
                               == ENROLL_CLASS_REFUSED);
 

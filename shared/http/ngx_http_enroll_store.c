@@ -209,6 +209,8 @@ ngx_http_enroll_record(ngx_http_enroll_request_t *er)
     ngx_enroll_store_audit_t   audit;
     ngx_enroll_store_record_t  record;
 
+    er->ca->unusable = 0;
+
     ngx_memzero(&record, sizeof(ngx_enroll_store_record_t));
 
     record.ca = er->ca->name;
