@@ -24,7 +24,8 @@ my $t = Enroll->new;
 
 $t->ca('ca');
 my $conf = <<'CONF';
-    enroll_redis unix:%%DIR%%/redis.sock;
+    enroll_redis unix:%%DIR%%/redis.sock timeout=20s;
+    enroll_timeout 60s;
     enroll_ca devices {
         certificate %%DIR%%/ca.crt;
         certificate_key %%DIR%%/ca.key;
