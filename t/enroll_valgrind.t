@@ -90,13 +90,14 @@ $t->conf(<<'CONF');
 CONF
 $t->run;
 
-my @slow = (args => ['-m', 60]);
+my @slow = (args => ['-m', 90]);
 
 ##############################################################################
 
 # EST
 
-is($t->est('cacerts', @slow)->{status}, 200, 'cacerts');
+ok(wait_for(sub { $t->est('cacerts', @slow)->{status} eq '200' }, 120),
+    'cacerts, as soon as it has begun');
 is($t->est('csrattrs', @slow)->{status}, 204, 'csrattrs');
 
 my $csr = $t->csr(name => 'dev1', san => 'DNS:dev1,IP:192.0.2.1');

@@ -696,6 +696,8 @@ enroll_key_rule_text(const enroll_key_rules_t *rules, size_t i, char *text)
                                  rules->rule[i].min, rules->rule[i].max);
     }
 
+    memset(&key, 0, sizeof(enroll_key_t));
+
     key.kind = rules->rule[i].kind;
     key.bits = rules->rule[i].max;
     key.nid = rules->rule[i].nid;
