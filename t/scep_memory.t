@@ -36,7 +36,11 @@ my $operations = $ENV{TEST_SCEP_OPERATIONS} || 3000;
 my $many = $operations >= 20_000;
 
 ra_files($t);
-$t->conf(ra_cas() . <<'CONF' . ra_locations('') . "    }\n", workers => 2);
+
+# two threads: each keeps some memory of its own, until it has its fill
+
+my %how = (workers => 2, main => 'thread_pool default threads=2;');
+$t->conf(ra_cas() . <<'CONF' . ra_locations('') . "    }\n", %how);
     scep_challenge secret;
     scep_failure_limit off;
     scep_repeat 0;
