@@ -106,7 +106,6 @@ ngx_int_t ngx_http_est_payload(ngx_pool_t *pool,
  */
 
 ngx_int_t ngx_http_est_media_type(ngx_http_request_t *r);
-ngx_str_t *ngx_http_est_header(ngx_http_request_t *r, const char *name);
 
 
 extern ngx_module_t  ngx_http_est_module;

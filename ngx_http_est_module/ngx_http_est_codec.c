@@ -562,39 +562,6 @@ ngx_http_est_base64(ngx_pool_t *pool, ngx_str_t *text, ngx_str_t *der,
 }
 
 
-ngx_str_t *
-ngx_http_est_header(ngx_http_request_t *r, const char *name)
-{
-    size_t            len;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    len = ngx_strlen(name);
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return NULL;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == len
-            && ngx_strncmp(h[i].lowcase_key, name, len) == 0)
-        {
-            return &h[i].value;
-        }
-    }
-}
-
-
 ngx_int_t
 ngx_http_est_media_type(ngx_http_request_t *r)
 {
@@ -669,7 +636,7 @@ ngx_http_est_accepts(ngx_http_request_t *r, const char *type)
 
     static const char  usual[] = "application/pkcs7-mime";
 
-    accept = ngx_http_est_header(r, "accept");
+    accept = ngx_http_enroll_header_in(r, "accept");
 
     return accept && ngx_http_est_lists(accept, type)
            && !ngx_http_est_lists(accept, usual);

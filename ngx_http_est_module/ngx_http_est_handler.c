@@ -171,7 +171,7 @@ ngx_http_est_form(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
         return ENROLL_TOO_LARGE;
     }
 
-    coding = ngx_http_est_header(r, "content-encoding");
+    coding = ngx_http_enroll_header_in(r, "content-encoding");
 
     if (coding && coding->len
         && (coding->len != sizeof("identity") - 1

@@ -515,6 +515,10 @@ ngx_int_t ngx_http_enroll_address(ngx_pool_t *pool, struct sockaddr *sockaddr,
 enroll_outcome_e ngx_http_enroll_names(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er);
 
+/* the first header of a request that has this name, in lower case, or NULL */
+
+ngx_str_t *ngx_http_enroll_header_in(ngx_http_request_t *r, const char *name);
+
 /* answers */
 
 ngx_int_t ngx_http_enroll_header(ngx_http_request_t *r, const char *name,

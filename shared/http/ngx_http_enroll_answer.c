@@ -84,6 +84,39 @@ ngx_http_enroll_body(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
 }
 
 
+ngx_str_t *
+ngx_http_enroll_header_in(ngx_http_request_t *r, const char *name)
+{
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    len = ngx_strlen(name);
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return NULL;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len == len
+            && ngx_strncmp(h[i].lowcase_key, name, len) == 0)
+        {
+            return &h[i].value;
+        }
+    }
+}
+
+
 ngx_int_t
 ngx_http_enroll_header(ngx_http_request_t *r, const char *name,
     ngx_str_t *value)

@@ -223,10 +223,7 @@ static ngx_http_enroll_status_format_e
 ngx_http_enroll_status_format(ngx_http_request_t *r,
     ngx_http_enroll_status_format_e format)
 {
-    ngx_str_t         value;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_str_t  value, *accept;
 
     if (ngx_http_arg(r, (u_char *) "format", sizeof("format") - 1, &value)
         == NGX_OK)
@@ -248,31 +245,13 @@ ngx_http_enroll_status_format(ngx_http_request_t *r,
         return format;
     }
 
-    part = &r->headers_in.headers.part;
-    h = part->elts;
+    accept = ngx_http_enroll_header_in(r, "accept");
 
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return format;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == sizeof("Accept") - 1
-            && ngx_strncasecmp(h[i].key.data, (u_char *) "Accept", 6) == 0
-            && ngx_strlcasestrn(h[i].value.data,
-                                h[i].value.data + h[i].value.len,
+    return (accept
+            && ngx_strlcasestrn(accept->data, accept->data + accept->len,
                                 (u_char *) "application/openmetrics-text",
                                 sizeof("application/openmetrics-text") - 2))
-        {
-            return NGX_HTTP_ENROLL_STATUS_OPENMETRICS;
-        }
-    }
+           ? NGX_HTTP_ENROLL_STATUS_OPENMETRICS : format;
 }
 
 
