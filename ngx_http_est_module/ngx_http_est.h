@@ -59,6 +59,10 @@ typedef struct {
 } ngx_http_est_loc_conf_t;
 
 
+/* the words of est_auth */
+
+extern ngx_conf_enum_t  ngx_http_est_auth[];
+
 /* handler */
 
 ngx_int_t ngx_http_est_access_handler(ngx_http_request_t *r);

@@ -26,7 +26,9 @@ static char *ngx_http_est_set_csrattrs(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 
-static ngx_conf_enum_t  ngx_http_est_auth[] = {
+/* in the order of NGX_HTTP_EST_AUTH_... */
+
+ngx_conf_enum_t  ngx_http_est_auth[] = {
     { ngx_string("any"), NGX_HTTP_EST_AUTH_ANY },
     { ngx_string("certificate"), NGX_HTTP_EST_AUTH_CERTIFICATE },
     { ngx_string("basic"), NGX_HTTP_EST_AUTH_BASIC },
@@ -353,8 +355,8 @@ ngx_http_est_endpoint_check(ngx_conf_t *cf, ngx_http_est_loc_conf_t *conf)
             || conf->auth == NGX_HTTP_EST_AUTH_BOTH))
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"est_auth %s\" requires \"est_basic_users\" in %s:%ui",
-                      conf->auth == NGX_HTTP_EST_AUTH_BASIC ? "basic" : "both",
+                      "\"est_auth %V\" requires \"est_basic_users\" in %s:%ui",
+                      &ngx_http_est_auth[conf->auth].name,
                       endpoint->file, endpoint->line);
         return NGX_CONF_ERROR;
     }

@@ -46,13 +46,6 @@ const ngx_http_enroll_pages_t  ngx_http_est_pages = {
 };
 
 
-/* in the order of NGX_HTTP_EST_AUTH_... */
-
-static const char  *ngx_http_est_auth_words[] = {
-    "any", "certificate", "basic", "both", "none"
-};
-
-
 ngx_int_t
 ngx_http_est_page(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
     ngx_http_est_loc_conf_t *eslcf)
@@ -203,7 +196,8 @@ ngx_http_est_describe_settings(ngx_http_enroll_page_t *page,
 
     json = &page->json;
 
-    enroll_json_word(json, "auth", ngx_http_est_auth_words[eslcf->auth]);
+    word = &ngx_http_est_auth[eslcf->auth].name;
+    enroll_json_string(json, "auth", word->data, word->len);
     enroll_json_flag(json, "basic_users", eslcf->users != NULL);
     enroll_json_flag(json, "client_ca", eslcf->client_ca != NULL);
     enroll_json_flag(json, "unrecorded", eslcf->unrecorded);

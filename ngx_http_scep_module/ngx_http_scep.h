@@ -95,6 +95,11 @@ ngx_int_t ngx_http_scep_page(ngx_http_request_t *r,
 extern const ngx_http_enroll_pages_t     ngx_http_scep_pages;
 extern const ngx_http_enroll_protocol_t  ngx_http_scep_protocol;
 
+/* the words of scep_ca_certs and scep_legacy */
+
+extern ngx_conf_enum_t     ngx_http_scep_ca_certs[];
+extern ngx_conf_bitmask_t  ngx_http_scep_legacy_names[];
+
 extern ngx_str_t  ngx_http_scep_get_ca_caps;
 extern ngx_str_t  ngx_http_scep_get_ca_cert;
 extern ngx_str_t  ngx_http_scep_get_next_ca_cert;

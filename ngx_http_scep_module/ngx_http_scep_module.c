@@ -32,7 +32,9 @@ static char *ngx_http_scep_failure_limit(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 
-static ngx_conf_enum_t  ngx_http_scep_ca_certs[] = {
+/* in the order of NGX_HTTP_SCEP_CERTS_... */
+
+ngx_conf_enum_t  ngx_http_scep_ca_certs[] = {
     { ngx_string("ra"), NGX_HTTP_SCEP_CERTS_RA },
     { ngx_string("issuer"), NGX_HTTP_SCEP_CERTS_ISSUER },
     { ngx_string("chain"), NGX_HTTP_SCEP_CERTS_CHAIN },
@@ -40,7 +42,7 @@ static ngx_conf_enum_t  ngx_http_scep_ca_certs[] = {
 };
 
 
-static ngx_conf_bitmask_t  ngx_http_scep_legacy_names[] = {
+ngx_conf_bitmask_t  ngx_http_scep_legacy_names[] = {
     { ngx_string("sha1"), ENROLL_LEGACY_SHA1 << 1 },
     { ngx_string("md5"), ENROLL_LEGACY_MD5 << 1 },
     { ngx_string("des3"), ENROLL_LEGACY_DES3 << 1 },

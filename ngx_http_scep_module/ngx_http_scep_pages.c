@@ -58,25 +58,10 @@ const ngx_http_enroll_pages_t  ngx_http_scep_pages = {
 };
 
 
-/* in the order of NGX_HTTP_SCEP_CHALLENGE_..., NGX_HTTP_SCEP_CERTS_... */
+/* in the order of NGX_HTTP_SCEP_CHALLENGE_... */
 
 static const char  *ngx_http_scep_challenge_words[] = {
     "off", "static", "one-time"
-};
-
-static const char  *ngx_http_scep_certs_words[] = {
-    "ra", "issuer", "chain"
-};
-
-static const struct {
-    unsigned     bit;
-    const char  *word;
-} ngx_http_scep_legacy_words[] = {
-    { ENROLL_LEGACY_SHA1, "sha1" },
-    { ENROLL_LEGACY_MD5, "md5" },
-    { ENROLL_LEGACY_DES3, "des3" },
-    { ENROLL_LEGACY_DES, "des" },
-    { 0, NULL }
 };
 
 
@@ -325,16 +310,17 @@ static void
 ngx_http_scep_describe_legacy(ngx_http_enroll_page_t *page,
     ngx_http_scep_loc_conf_t *sclcf)
 {
-    ngx_uint_t  i;
+    ngx_uint_t           legacy;
+    ngx_conf_bitmask_t  *mask;
+
+    legacy = sclcf->legacy & ~NGX_CONF_BITMASK_SET;
 
     enroll_json_array(&page->json, "legacy_algorithms");
 
-    for (i = 0; ngx_http_scep_legacy_words[i].word; i++) {
-        if (ngx_http_scep_legacy_bits(sclcf)
-            & ngx_http_scep_legacy_words[i].bit)
-        {
-            enroll_json_word(&page->json, NULL,
-                             ngx_http_scep_legacy_words[i].word);
+    for (mask = ngx_http_scep_legacy_names; mask->name.len; mask++) {
+        if (legacy & mask->mask) {
+            enroll_json_string(&page->json, NULL, mask->name.data,
+                               mask->name.len);
         }
     }
 
@@ -346,16 +332,17 @@ static void
 ngx_http_scep_describe_settings(ngx_http_enroll_page_t *page,
     ngx_http_scep_loc_conf_t *sclcf)
 {
+    ngx_str_t           *word;
     enroll_json_text_t  *json;
 
     json = &page->json;
+    word = &ngx_http_scep_ca_certs[sclcf->ca_certs].name;
 
     enroll_json_flag(json, "challenge_password_required",
                      sclcf->challenge != NGX_HTTP_SCEP_CHALLENGE_OFF);
     enroll_json_word(json, "challenge_password",
                      ngx_http_scep_challenge_words[sclcf->challenge]);
-    enroll_json_word(json, "ca_certs",
-                     ngx_http_scep_certs_words[sclcf->ca_certs]);
+    enroll_json_string(json, "ca_certs", word->data, word->len);
     enroll_json_flag(json, "chain", sclcf->chain);
     ngx_http_scep_describe_legacy(page, sclcf);
     enroll_json_flag(json, "unrecorded", sclcf->unrecorded);
