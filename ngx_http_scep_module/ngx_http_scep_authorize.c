@@ -19,12 +19,10 @@ static ngx_int_t ngx_http_scep_join(ngx_pool_t *pool, ngx_str_t *out,
     const char *word, ngx_str_t *location, enroll_scep_t *m);
 static enroll_outcome_e ngx_http_scep_renewal(ngx_http_enroll_request_t *er,
     enroll_scep_t *m);
-static enroll_outcome_e ngx_http_scep_first(ngx_http_enroll_request_t *er,
-    enroll_scep_t *m);
-static enroll_outcome_e ngx_http_scep_challenged(ngx_http_request_t *r,
-    ngx_http_enroll_request_t *er, ngx_uint_t required);
-static enroll_outcome_e ngx_http_scep_poll(ngx_http_enroll_request_t *er,
-    enroll_scep_t *m);
+static enroll_outcome_e ngx_http_scep_first(ngx_http_enroll_request_t *er);
+static enroll_outcome_e ngx_http_scep_challenged(ngx_http_enroll_request_t *er,
+    ngx_uint_t required);
+static enroll_outcome_e ngx_http_scep_poll(ngx_http_enroll_request_t *er);
 static enroll_outcome_e ngx_http_scep_get_cert(ngx_http_enroll_request_t *er,
     enroll_scep_t *m);
 
@@ -49,7 +47,7 @@ ngx_http_scep_authorize(ngx_http_enroll_request_t *er)
     case ENROLL_SCEP_PKCS_REQ:
         er->csr = m->csr;
         return m->known ? ngx_http_scep_renewal(er, m)
-                        : ngx_http_scep_first(er, m);
+                        : ngx_http_scep_first(er);
 
     case ENROLL_SCEP_RENEWAL_REQ:
         er->csr = m->csr;
@@ -57,7 +55,7 @@ ngx_http_scep_authorize(ngx_http_enroll_request_t *er)
                         : ENROLL_RENEWAL_ISSUER;
 
     case ENROLL_SCEP_CERT_POLL:
-        return ngx_http_scep_poll(er, m);
+        return ngx_http_scep_poll(er);
 
     case ENROLL_SCEP_GET_CERT:
         return ngx_http_scep_get_cert(er, m);
@@ -148,7 +146,7 @@ ngx_http_scep_renewal(ngx_http_enroll_request_t *er, enroll_scep_t *m)
     er->renewal = 1;
     er->subset = 1;
 
-    return ngx_http_scep_challenged(er->request, er, 0);
+    return ngx_http_scep_challenged(er, 0);
 }
 
 
@@ -159,7 +157,7 @@ ngx_http_scep_renewal(ngx_http_enroll_request_t *er, enroll_scep_t *m)
  */
 
 static enroll_outcome_e
-ngx_http_scep_first(ngx_http_enroll_request_t *er, enroll_scep_t *m)
+ngx_http_scep_first(ngx_http_enroll_request_t *er)
 {
     er->requester.data = ngx_pnalloc(er->pool, sizeof("key:") - 1
                                                + er->poll_key.len);
@@ -173,15 +171,14 @@ ngx_http_scep_first(ngx_http_enroll_request_t *er, enroll_scep_t *m)
 
     er->auth = NGX_HTTP_ENROLL_CHALLENGE;
 
-    return ngx_http_scep_challenged(er->request, er, 1);
+    return ngx_http_scep_challenged(er, 1);
 }
 
 
 /* a challenge that is there must be right, whether one is required or not */
 
 static enroll_outcome_e
-ngx_http_scep_challenged(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
-    ngx_uint_t required)
+ngx_http_scep_challenged(ngx_http_enroll_request_t *er, ngx_uint_t required)
 {
     u_char                     digest[ENROLL_DIGEST_LEN];
     enroll_challenge_t        *challenge;
@@ -229,7 +226,7 @@ ngx_http_scep_challenged(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
 /* section 4.4: only the key that asked gets an answer */
 
 static enroll_outcome_e
-ngx_http_scep_poll(ngx_http_enroll_request_t *er, enroll_scep_t *m)
+ngx_http_scep_poll(ngx_http_enroll_request_t *er)
 {
     er->intent = NGX_HTTP_ENROLL_POLL;
     er->auth = NGX_HTTP_ENROLL_CHALLENGE;

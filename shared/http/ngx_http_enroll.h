@@ -227,7 +227,6 @@ typedef enum {
 typedef struct {
     ngx_uint_t                    issued;
     ngx_uint_t                    renewed;
-    ngx_uint_t                    refused;
 } ngx_http_enroll_totals_t;
 
 

@@ -23,7 +23,7 @@ typedef struct {
 
 
 static size_t ngx_http_enroll_key_shown(const char *uri);
-static EVP_PKEY *ngx_http_enroll_key_store(ngx_conf_t *cf, const char *uri,
+static EVP_PKEY *ngx_http_enroll_key_store(const char *uri,
     ngx_str_t *password);
 static EVP_PKEY *ngx_http_enroll_key_engine(ngx_conf_t *cf, ngx_str_t *value);
 static int ngx_http_enroll_pass(char *buf, int size, int rwflag, void *data);
@@ -89,8 +89,8 @@ ngx_http_enroll_key_load(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *file,
 
         ERR_clear_error();
 
-        pkey = ngx_http_enroll_key_store(cf, uri,
-                                         passwords ? &password[i] : NULL);
+        pkey = ngx_http_enroll_key_store(uri, passwords ? &password[i]
+                                                        : NULL);
         if (pkey) {
             return pkey;
         }
@@ -128,7 +128,7 @@ ngx_http_enroll_key_shown(const char *uri)
 
 
 static EVP_PKEY *
-ngx_http_enroll_key_store(ngx_conf_t *cf, const char *uri, ngx_str_t *password)
+ngx_http_enroll_key_store(const char *uri, ngx_str_t *password)
 {
     EVP_PKEY                *pkey;
     UI_METHOD               *ui;

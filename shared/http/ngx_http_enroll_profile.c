@@ -27,7 +27,7 @@ static char *ngx_http_enroll_profile_usage(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_http_enroll_profile_t *ngx_http_enroll_profile_create(
     ngx_conf_t *cf);
-static char *ngx_http_enroll_profile_init(ngx_conf_t *cf,
+static char *ngx_http_enroll_profile_init(
     ngx_http_enroll_profile_t *profile);
 static void ngx_http_enroll_profile_free(void *data);
 
@@ -188,7 +188,7 @@ ngx_http_enroll_profile_block(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
-    return ngx_http_enroll_profile_init(cf, profile);
+    return ngx_http_enroll_profile_init(profile);
 }
 
 
@@ -224,8 +224,7 @@ ngx_http_enroll_profile_create(ngx_conf_t *cf)
 /* what was not configured is as in the built-in default profile */
 
 static char *
-ngx_http_enroll_profile_init(ngx_conf_t *cf,
-    ngx_http_enroll_profile_t *profile)
+ngx_http_enroll_profile_init(ngx_http_enroll_profile_t *profile)
 {
     ngx_conf_init_value(profile->renew_before, 0);
     ngx_conf_init_uint_value(profile->renew_copy, 0);
@@ -270,7 +269,7 @@ ngx_http_enroll_profile_builtin(ngx_conf_t *cf,
 
     ngx_str_set(&emcf->profile->name, "default");
 
-    return ngx_http_enroll_profile_init(cf, emcf->profile);
+    return ngx_http_enroll_profile_init(emcf->profile);
 }
 
 

@@ -17,8 +17,8 @@ static X509 *ngx_http_enroll_ra_cert(ngx_conf_t *cf, ngx_http_enroll_ca_t *ca,
     ngx_str_t *name, uint32_t usage);
 static EVP_PKEY *ngx_http_enroll_ra_key(ngx_conf_t *cf,
     ngx_http_enroll_ca_t *ca, ngx_str_t *name, X509 *x);
-static ngx_int_t ngx_http_enroll_ra_add(ngx_conf_t *cf,
-    ngx_http_enroll_ca_t *ca, X509 *x, EVP_PKEY *pkey);
+static ngx_int_t ngx_http_enroll_ra_add(ngx_http_enroll_ca_t *ca, X509 *x,
+    EVP_PKEY *pkey);
 static ngx_int_t ngx_http_enroll_ra_split(ngx_conf_t *cf,
     ngx_http_enroll_ca_t *ca);
 static ngx_int_t ngx_http_enroll_ra_own(ngx_conf_t *cf,
@@ -114,7 +114,7 @@ ngx_http_enroll_ra_load(ngx_conf_t *cf, ngx_http_enroll_ca_t *ca)
             continue;
         }
 
-        if (ngx_http_enroll_ra_add(cf, ca, x, pkey) != NGX_OK) {
+        if (ngx_http_enroll_ra_add(ca, x, pkey) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -172,7 +172,7 @@ ngx_http_enroll_ra_split(ngx_conf_t *cf, ngx_http_enroll_ca_t *ca)
         return NGX_ERROR;
     }
 
-    return ngx_http_enroll_ra_add(cf, ca, x, pkey);
+    return ngx_http_enroll_ra_add(ca, x, pkey);
 }
 
 
@@ -200,7 +200,7 @@ ngx_http_enroll_ra_own(ngx_conf_t *cf, ngx_http_enroll_ca_t *ca)
 
     EVP_PKEY_up_ref(ca->pki.key);
 
-    if (ngx_http_enroll_ra_add(cf, ca, x, ca->pki.key) != NGX_OK) {
+    if (ngx_http_enroll_ra_add(ca, x, ca->pki.key) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -293,8 +293,7 @@ ngx_http_enroll_ra_key(ngx_conf_t *cf, ngx_http_enroll_ca_t *ca,
 /* keeps the newest first: it is the one that is advertised */
 
 static ngx_int_t
-ngx_http_enroll_ra_add(ngx_conf_t *cf, ngx_http_enroll_ca_t *ca, X509 *x,
-    EVP_PKEY *pkey)
+ngx_http_enroll_ra_add(ngx_http_enroll_ca_t *ca, X509 *x, EVP_PKEY *pkey)
 {
     int  i, n;
 

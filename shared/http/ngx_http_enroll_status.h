@@ -126,9 +126,9 @@ void ngx_http_enroll_workers(ngx_http_enroll_worker_t *sum, ngx_uint_t *n);
 ngx_http_enroll_series_t *ngx_http_enroll_series(
     ngx_http_enroll_count_e family, ngx_str_t *labels);
 
-/* its labels; returns how many */
+/* its labels */
 
-ngx_uint_t ngx_http_enroll_series_labels(ngx_http_enroll_series_t *s,
+void ngx_http_enroll_series_labels(ngx_http_enroll_series_t *s,
     ngx_str_t *labels);
 
 void ngx_http_enroll_observe(ngx_http_enroll_histogram_t *h, uint64_t ns);

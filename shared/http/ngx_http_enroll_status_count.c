@@ -328,7 +328,7 @@ ngx_http_enroll_totals(ngx_http_enroll_ca_t *ca,
             continue;
         }
 
-        (void) ngx_http_enroll_series_labels(s, labels);
+        ngx_http_enroll_series_labels(s, labels);
 
         name = &labels[NGX_HTTP_ENROLL_LABEL_CA];
 
@@ -346,9 +346,6 @@ ngx_http_enroll_totals(ngx_http_enroll_ca_t *ca,
 
         } else if (ngx_strcmp(name->data, "renewed") == 0) {
             totals->renewed += n;
-
-        } else if (ngx_strcmp(name->data, "refused") == 0) {
-            totals->refused += n;
         }
     }
 }

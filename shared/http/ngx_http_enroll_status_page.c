@@ -293,7 +293,7 @@ ngx_http_enroll_page_values(ngx_http_enroll_status_text_t *t,
         value = ngx_http_enroll_series_values(s)[n];
 
         if (value) {
-            (void) ngx_http_enroll_series_labels(s, labels);
+            ngx_http_enroll_series_labels(s, labels);
             ngx_http_enroll_metric(t, metric, labels, value);
         }
     }
@@ -325,7 +325,7 @@ ngx_http_enroll_page_times(ngx_http_enroll_status_text_t *t)
                 continue;
             }
 
-            (void) ngx_http_enroll_series_labels(s, labels);
+            ngx_http_enroll_series_labels(s, labels);
 
             if (total) {
                 ngx_http_enroll_metric_histogram(t,

@@ -405,7 +405,7 @@ ngx_http_enroll_series_other(ngx_http_enroll_zone_t *zone,
 }
 
 
-ngx_uint_t
+void
 ngx_http_enroll_series_labels(ngx_http_enroll_series_t *s, ngx_str_t *labels)
 {
     u_char      *p;
@@ -420,8 +420,6 @@ ngx_http_enroll_series_labels(ngx_http_enroll_series_t *s, ngx_str_t *labels)
 
         p += labels[i].len + 1;
     }
-
-    return n;
 }
 
 
