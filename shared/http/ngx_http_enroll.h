@@ -533,6 +533,8 @@ ngx_int_t ngx_http_enroll_json(ngx_pool_t *pool, enroll_json_text_t *json,
     ngx_str_t *body);
 ngx_int_t ngx_http_enroll_refusal_headers(ngx_http_request_t *r,
     const enroll_outcome_t *outcome);
+ngx_int_t ngx_http_enroll_retry_after(ngx_http_request_t *r,
+    const enroll_outcome_t *outcome);
 
 /* text, into a pool; s is freed, NULL gives an empty string */
 

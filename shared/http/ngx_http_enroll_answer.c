@@ -272,6 +272,16 @@ ngx_http_enroll_refusal_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    return ngx_http_enroll_retry_after(r, outcome);
+}
+
+
+ngx_int_t
+ngx_http_enroll_retry_after(ngx_http_request_t *r,
+    const enroll_outcome_t *outcome)
+{
+    ngx_str_t  value;
+
     switch (outcome->http) {
 
     case NGX_HTTP_SERVICE_UNAVAILABLE:

@@ -241,9 +241,10 @@ static ngx_int_t
 ngx_http_enroll_api_headers(ngx_http_request_t *r,
     ngx_http_enroll_request_t *er)
 {
-    ngx_str_t               value;
-    const char             *name;
-    ngx_http_enroll_api_t  *api;
+    ngx_str_t                value;
+    const char              *name;
+    ngx_http_enroll_api_t   *api;
+    const enroll_outcome_t  *outcome;
 
     ngx_str_set(&value, "no-store");
 
@@ -252,9 +253,9 @@ ngx_http_enroll_api_headers(ngx_http_request_t *r,
     }
 
     api = er->message;
-    name = NULL;
+    outcome = enroll_outcome(er->outcome);
 
-    switch (enroll_outcome(er->outcome)->http) {
+    switch (outcome->http) {
 
     case NGX_HTTP_UNAUTHORIZED:
         name = "WWW-Authenticate";
@@ -291,16 +292,9 @@ ngx_http_enroll_api_headers(ngx_http_request_t *r,
 
         break;
 
-    case NGX_HTTP_TOO_MANY_REQUESTS:
-        name = "Retry-After";
-        ngx_str_set(&value, "60");
-        break;
-
-    case NGX_HTTP_SERVICE_UNAVAILABLE:
-        name = "Retry-After";
-        ngx_str_set(&value, "5");
-        break;
+    default:
+        return ngx_http_enroll_retry_after(r, outcome);
     }
 
-    return name ? ngx_http_enroll_header(r, name, &value) : NGX_OK;
+    return ngx_http_enroll_header(r, name, &value);
 }
