@@ -6,8 +6,8 @@
 
 /*
  * The API: challenges are minted, listed, deleted, requests that wait for
- * approval are listed and decided, the audit is read.  It goes the way of any request, with a
- * question of its own to the store and nothing to sign.
+ * approval are listed and decided, the audit is read.  It goes the way of any
+ * request, with a question of its own to the store and nothing to sign.
  */
 
 
@@ -309,19 +309,13 @@ ngx_http_enroll_api_mint(ngx_http_enroll_request_t *er,
 {
     u_char                     random[NGX_HTTP_ENROLL_API_SECRET];
     u_char                     digest[ENROLL_DIGEST_LEN];
-    size_t                     i;
     ngx_enroll_store_audit_t   audit;
-
-    static u_char  hex[] = "0123456789ABCDEF";
 
     if (RAND_priv_bytes(random, sizeof(random)) != 1) {
         return NGX_ERROR;
     }
 
-    for (i = 0; i < sizeof(random); i++) {
-        api->secret[2 * i] = hex[random[i] >> 4];
-        api->secret[2 * i + 1] = hex[random[i] & 0xf];
-    }
+    enroll_text_hex((char *) api->secret, random, sizeof(random));
 
     ngx_explicit_memzero(random, sizeof(random));
 

@@ -169,8 +169,6 @@ ngx_http_enroll_page_url(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
     size_t      i, n;
     ngx_str_t   host;
 
-    static u_char  hex[] = "0123456789ABCDEF";
-
     ngx_str_null(&host);
 
     if (r->headers_in.host) {
@@ -217,8 +215,8 @@ ngx_http_enroll_page_url(ngx_http_request_t *r, ngx_http_enroll_request_t *er,
 
         } else {
             *p++ = '%';
-            *p++ = hex[ch >> 4];
-            *p++ = hex[ch & 0xf];
+            enroll_text_hex((char *) p, &ch, 1);
+            p += 2;
         }
     }
 

@@ -142,10 +142,8 @@ enroll_cert_copy(enroll_cert_t *cert, const X509 *x, const unsigned char *der,
 static int
 enroll_issue_head(enroll_der_writer_t *w, enroll_cert_t *cert)
 {
-    size_t          i;
-    unsigned char   serial[ENROLL_SERIAL_LEN];
+    unsigned char  serial[ENROLL_SERIAL_LEN];
 
-    static const char           hex[] = "0123456789ABCDEF";
     static const unsigned char  version[] = { 0x02, 0x01, X509_VERSION_3 };
 
     do {
@@ -157,12 +155,9 @@ enroll_issue_head(enroll_der_writer_t *w, enroll_cert_t *cert)
 
     } while (serial[0] == 0);
 
-    for (i = 0; i < sizeof(serial); i++) {
-        cert->serial[2 * i] = hex[serial[i] >> 4];
-        cert->serial[2 * i + 1] = hex[serial[i] & 0x0f];
-    }
+    enroll_text_hex(cert->serial, serial, sizeof(serial));
 
-    cert->serial[2 * i] = '\0';
+    cert->serial[2 * sizeof(serial)] = '\0';
 
     enroll_der_add(w, ENROLL_DER_EXPLICIT, version, sizeof(version));
     enroll_der_add(w, ENROLL_DER_INTEGER, serial, sizeof(serial));

@@ -110,10 +110,8 @@ static void
 enroll_text_add(enroll_text_t *text, const unsigned char *p, size_t len,
     const char *escaped)
 {
-    char               hex[3];
-    size_t             n;
-
-    static const char  digits[] = "0123456789ABCDEF";
+    char    hex[3];
+    size_t  n;
 
     while (len != 0 && !text->full) {
 
@@ -121,8 +119,7 @@ enroll_text_add(enroll_text_t *text, const unsigned char *p, size_t len,
 
         if (n == 0 || (n == 1 && strchr(escaped, *p))) {
             hex[0] = '\\';
-            hex[1] = digits[*p >> 4];
-            hex[2] = digits[*p & 0xf];
+            enroll_text_hex(hex + 1, p, 1);
             enroll_text_raw(text, hex, 3);
             n = 1;
 
@@ -449,10 +446,8 @@ enroll_text_object(enroll_text_t *text, const char *kind,
 size_t
 enroll_text_serial(const ASN1_INTEGER *serial, char *text)
 {
-    int                   i, len;
+    int                   len;
     const unsigned char  *p;
-
-    static const char  digits[] = "0123456789ABCDEF";
 
     text[0] = '\0';
 
@@ -467,12 +462,23 @@ enroll_text_serial(const ASN1_INTEGER *serial, char *text)
         return 0;
     }
 
-    for (i = 0; i < len; i++) {
-        text[i * 2] = digits[p[i] >> 4];
-        text[i * 2 + 1] = digits[p[i] & 0xf];
-    }
+    enroll_text_hex(text, p, (size_t) len);
 
     text[len * 2] = '\0';
 
     return (size_t) len * 2;
+}
+
+
+void
+enroll_text_hex(char *text, const unsigned char *data, size_t len)
+{
+    size_t  i;
+
+    static const char  digits[] = "0123456789ABCDEF";
+
+    for (i = 0; i < len; i++) {
+        text[i * 2] = digits[data[i] >> 4];
+        text[i * 2 + 1] = digits[data[i] & 0xf];
+    }
 }

@@ -46,6 +46,10 @@ char *enroll_text_san_whole(const GENERAL_NAMES *san, int *whole);
 
 size_t enroll_text_serial(const ASN1_INTEGER *serial, char *text);
 
+/* upper-case hex: 2 * len digits, without NUL */
+
+void enroll_text_hex(char *text, const unsigned char *data, size_t len);
+
 /*
  * The number of characters of len octets of UTF-8; -1 where they are not
  * strict UTF-8 (RFC 3629) or have a control character in them
