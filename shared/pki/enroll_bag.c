@@ -9,8 +9,8 @@
 #include <openssl/err.h>
 
 #include "enroll_bag.h"
+#include "enroll_der.h"
 #include "enroll_scep_alg.h"
-#include "enroll_scep_der.h"
 
 
 static size_t enroll_bag_write(const unsigned char *leaf, size_t leaf_len,

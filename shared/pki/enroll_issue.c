@@ -12,8 +12,8 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
+#include "enroll_der.h"
 #include "enroll_issue.h"
-#include "enroll_scep_der.h"
 
 
 #define ENROLL_SERIAL_LEN  16

@@ -19,7 +19,7 @@
 #include <openssl/x509.h>
 
 #include "enroll_scep.h"
-#include "enroll_scep_der.h"
+#include "enroll_der.h"
 
 
 #define ENROLL_SCEP_IV    16

@@ -27,7 +27,7 @@
 #include <openssl/provider.h>
 
 #include "enroll_scep.h"
-#include "enroll_scep_der.h"
+#include "enroll_der.h"
 #include "../unit/unit_scep_ra.h"
 
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <openssl/crypto.h>
 
-#include "enroll_scep_der.h"
+#include "enroll_der.h"
 
 
 #define ENROLL_DER_HEAD       5          /* a tag and a length of 24 bits */
