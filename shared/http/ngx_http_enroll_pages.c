@@ -400,8 +400,6 @@ enroll_outcome_e
 ngx_http_enroll_page_trouble(ngx_http_enroll_request_t *er,
     ngx_http_enroll_page_t *page)
 {
-    enroll_ra_t  *ra;
-
     if (er->ca->unusable) {
         return ENROLL_SIGN_FAILED;
     }
@@ -412,17 +410,24 @@ ngx_http_enroll_page_trouble(ngx_http_enroll_request_t *er,
         return ENROLL_CA_EXPIRED;
     }
 
-    ra = &er->ca->ra;
-
-    if (page->pages->ra
-        && (enroll_cert_dates(sk_X509_value(ra->certs, 0), ngx_time())
-            != ENROLL_OK
-            || enroll_cert_dates(ra->sign_cert, ngx_time()) != ENROLL_OK))
-    {
+    if (page->pages->ra && !ngx_http_enroll_page_ra(er)) {
         return ENROLL_RA_EXPIRED;
     }
 
     return page->redis ? ENROLL_OK : ENROLL_STORE_DOWN;
+}
+
+
+ngx_uint_t
+ngx_http_enroll_page_ra(ngx_http_enroll_request_t *er)
+{
+    enroll_ra_t  *ra;
+
+    ra = &er->ca->ra;
+
+    return enroll_cert_dates(sk_X509_value(ra->certs, 0), ngx_time())
+           == ENROLL_OK
+           && enroll_cert_dates(ra->sign_cert, ngx_time()) == ENROLL_OK;
 }
 
 

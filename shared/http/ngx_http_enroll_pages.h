@@ -106,6 +106,10 @@ void ngx_http_enroll_page_free(ngx_http_enroll_request_t *er);
 enroll_outcome_e ngx_http_enroll_page_trouble(ngx_http_enroll_request_t *er,
     ngx_http_enroll_page_t *page);
 
+/* whether the RA is inside its dates: what decrypts, and what signs */
+
+ngx_uint_t ngx_http_enroll_page_ra(ngx_http_enroll_request_t *er);
+
 /* a string of a format, to page->json, of at most some 4k */
 
 void ngx_http_enroll_page_text(ngx_http_enroll_page_t *page, const char *name,

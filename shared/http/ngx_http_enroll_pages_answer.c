@@ -216,7 +216,7 @@ static void
 ngx_http_enroll_page_health(ngx_http_enroll_request_t *er,
     ngx_http_enroll_page_t *page)
 {
-    X509                *ca, *ra;
+    X509                *ca;
     enroll_json_text_t  *json;
 
     json = &page->json;
@@ -240,14 +240,7 @@ ngx_http_enroll_page_health(ngx_http_enroll_request_t *er,
                                == ENROLL_OK);
 
     if (page->pages->ra) {
-        ra = sk_X509_value(er->ca->ra.certs, 0);
-
-        ngx_http_enroll_page_check(page, "ra",
-                                   enroll_cert_dates(ra, ngx_time())
-                                   == ENROLL_OK
-                                   && enroll_cert_dates(er->ca->ra.sign_cert,
-                                                        ngx_time())
-                                      == ENROLL_OK);
+        ngx_http_enroll_page_check(page, "ra", ngx_http_enroll_page_ra(er));
     }
 
     ngx_http_enroll_page_check(page, "redis", page->redis);
