@@ -112,7 +112,7 @@ ok(pid('node-1', 'nginx'), 'node-1 is back');
 
 # it dies
 
-kill KILL => pid('node-1', 'nginx'), children(pid('node-1', 'nginx'));
+killed('node-1', 'nginx');
 ok(wait_for(sub { !pid('node-1', 'nginx') }), 'node-1 is dead');
 device('with a dead node');
 unlink $t->dir('node-1/run/nginx.pid');
@@ -154,7 +154,7 @@ $t->redis_stop;
 
 # the Redis fails
 
-kill KILL => pid('redis-1', 'redis');
+killed('redis-1', 'redis');
 ok(wait_for(sub { !pid('redis-1', 'redis') }), 'redis-1 is gone');
 my ($rc, $out) = run_text('ca', blocks('6. A device'));
 isnt($rc, 0, 'nobody enrols');
@@ -229,12 +229,7 @@ done_testing();
 
 END {
     my $status = $?;
-    for my $machine (@machines) {
-        for (grep { $_ } pid($machine, 'nginx'), pid($machine, 'redis')) {
-            kill KILL => children($_);
-            kill KILL => $_;
-        }
-    }
+    killed($_, 'nginx', 'redis') for @machines;
     $? = $status;
 }
 
@@ -382,6 +377,25 @@ sub pid {
     my $file = $what eq 'nginx' ? 'nginx.pid' : 'redis/redis-server.pid';
     my ($pid) = $t->read("$machine/run/$file") =~ /(\d+)/;
     return $pid && Enroll::alive($pid) ? $pid : 0;
+}
+
+# the master first, or it would start other workers; and whatever still writes
+# there, such as what an exchanged one has left
+sub killed {
+    my ($machine, @what) = @_;
+
+    for my $what (@what) {
+        my $pid = pid($machine, $what) or next;
+        my @children = children($pid);
+        kill KILL => $_ for $pid, @children, children($pid);
+    }
+    return if !grep { $_ eq 'nginx' } @what;
+
+    my $log = $t->dir("$machine/var/log/nginx/error.log");
+    for my $fd (glob '/proc/[0-9]*/fd/2') {
+        my ($pid) = $fd =~ /(\d+)/;
+        kill KILL => $pid if (readlink($fd) // '') eq $log;
+    }
 }
 
 sub children {
