@@ -31,7 +31,7 @@ ngx_http_scep_encode(ngx_http_enroll_request_t *er)
 {
     enroll_outcome_e         rc;
     unsigned char           *der;
-    enroll_challenge_t      *challenge;
+    enroll_csr_t            *csr;
     ngx_http_scep_ctx_t     *ctx;
     enroll_scep_answer_t     answer;
     const enroll_outcome_t  *outcome;
@@ -81,13 +81,14 @@ ngx_http_scep_encode(ngx_http_enroll_request_t *er)
             er->result = ENROLL_OK;
         }
 
-        if (er->csr && ctx->m->csr == NULL) {
+        csr = er->csr ? er->csr : er->reopened;
+
+        if (csr && ctx->m->csr == NULL) {
 
             /* it was stored, and has what a CertPoll has not */
 
-            challenge = &er->csr->challenge;
-            answer.password = challenge->data;
-            answer.password_len = challenge->len;
+            answer.password = csr->challenge.data;
+            answer.password_len = csr->challenge.len;
         }
     }
 
@@ -128,7 +129,7 @@ ngx_http_scep_answer(ngx_http_request_t *r, ngx_http_enroll_request_t *er)
 
     /* a thread that is busy with it is too late */
 
-    if (er->reply.len && !er->busy) {
+    if (!er->busy && er->reply.len) {
 
         /* a GET's answer is no more to be kept than a POST's */
 

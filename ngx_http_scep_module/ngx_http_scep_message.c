@@ -317,7 +317,7 @@ ngx_http_scep_reopen(ngx_http_enroll_request_t *er)
         er->result = ENROLL_NOT_FOUND;
 
     } else {
-        er->csr = m->csr;
+        er->reopened = m->csr;
         m->csr = NULL;
     }
 

@@ -165,7 +165,7 @@ typedef struct {
      * or er->message.  open, on a thread, into er->result: what takes keys to
      * know.  authorize, on the event loop: who asks, where open had to tell.
      * reopen, on a thread: er->stored, what decode left there of a request
-     * that then waited, to er->csr; its key is to be the poller's.
+     * that then waited, to er->reopened; its key is to be the poller's.
      * encode, on a thread: er->encoding to er->reply.  All but decode may be
      * NULL.
      */
@@ -316,7 +316,11 @@ struct ngx_http_enroll_request_s {
     /* decode, open, check */
 
     void                               *message;      /* the protocol's */
-    enroll_csr_t                       *csr;
+    enroll_csr_t                       *csr;          /* set by no thread:
+                                                         logs may read it
+                                                         meanwhile */
+    enroll_csr_t                       *reopened;     /* csr, once the job is
+                                                         done */
     enroll_names_t                      names;
     time_t                              now;
 

@@ -252,6 +252,11 @@ ngx_http_enroll_run(ngx_http_enroll_request_t *er)
 
     er->busy = 0;
 
+    if (er->reopened) {
+        er->csr = er->reopened;
+        er->reopened = NULL;
+    }
+
     ngx_http_enroll_hashed(er);
 
     for ( ;; ) {
