@@ -33,6 +33,7 @@ $t->conf(<<'CONF');
         listen 127.0.0.1:%%PORT_plain%%;
         location /scep { scep devices; }
         location /manual { scep devices; enroll_approval manual; }
+        location /few { scep devices; scep_failure_limit 3; }
     }
 CONF
 $t->run;
@@ -80,4 +81,21 @@ is($s->issued($s->send($m), $m, 'the same message'), $der,
     'the same certificate');
 is(scalar $t->keys('*:cert:*'), 1, 'nothing was issued without a record');
 is($t->open_txns, '', 'no transaction is open');
+
+##############################################################################
+
+# It hangs, and hears of what was tried when nobody waits for it any more:
+# that stands in nobody's way.
+
+$_ = $s->request($s->client("few$_"), challenge => 'secret')
+    for my @few = 1 .. 4;
+my $last = pop @few;
+kill STOP => $t->{redis};
+my @conns = map { $s->start($_, path => '/few') } @few;
+$s->refused($s->response($_), 503, 'store_unavailable', 'Redis hangs')
+    for @conns;
+kill CONT => $t->{redis};
+ok(wait_for(sub { !$t->keys('*:tries') }), 'no try is left');
+ok(wait_for(sub { ($s->summary($s->send($last, path => '/few'), $last))[0]
+    eq 'SUCCESS' }), 'and the next one is served');
 $t->done;

@@ -87,7 +87,11 @@ ngx_http_enroll_limited(void *data, ngx_enroll_store_reply_t *reply)
         break;
 
     default:
+
+        /* the try may be noted all the same, and would stand in the way */
+
         er->result = ENROLL_STORE_DOWN;
+        er->tried = 1;
         break;
     }
 
