@@ -106,6 +106,16 @@ $t->redis_start;
 ok(wait_for(sub { sum(scrape($t), 'enroll_redis_up') == 1 }, 15), 'up again');
 is(sum(scrape($t), 'enroll_redis_reconnects_total'), 1, 'connected again');
 
+# it is no master any more: it is left, though it could be connected to
+
+$t->redis('REPLICAOF', '127.0.0.1', 1);
+enrol('three');
+ok(wait_for(sub { 0 == sum(scrape($t), 'enroll_redis_connected_workers') },
+    5), 'a replica: nobody is connected');
+$t->redis('REPLICAOF', 'NO', 'ONE');
+ok(wait_for(sub { sum(scrape($t), 'enroll_redis_connected_workers') }, 30),
+    'a master again: connected');
+
 # the zone is full: what is new is "other", nothing is lost
 
 my $before = sum(scrape($t), 'enroll_requests_total');

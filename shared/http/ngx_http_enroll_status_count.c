@@ -268,6 +268,7 @@ ngx_http_enroll_count_redis(ngx_enroll_redis_event_e event, uint64_t ns)
         break;
 
     case NGX_ENROLL_REDIS_NOT_CONNECTED:
+        worker->redis = 0;              /* it may have turned unfit */
         (void) ngx_atomic_fetch_add(&zone->redis_connect_failures, 1);
         break;
 
