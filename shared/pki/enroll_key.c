@@ -65,7 +65,9 @@ static const enroll_key_raw_t *enroll_key_raw(enroll_key_kind_e kind);
 static EVP_PKEY *enroll_key_build_rsa(const unsigned char *bits, size_t len);
 static EVP_PKEY *enroll_key_build_ec(const enroll_key_t *key,
     const unsigned char *bits, size_t len);
-static EVP_PKEY *enroll_key_fromdata(const char *name, OSSL_PARAM *params);
+static void enroll_key_groups(void);
+static EVP_PKEY *enroll_key_fromdata(const char *name, int parts,
+    OSSL_PARAM *params);
 
 
 static const enroll_key_curve_t  enroll_key_curves[] = {
@@ -76,6 +78,10 @@ static const enroll_key_curve_t  enroll_key_curves[] = {
     { NID_brainpoolP384r1, 384, "brainpoolP384r1" },
     { NID_brainpoolP512r1, 512, "brainpoolP512r1" }
 };
+
+
+static EVP_PKEY     *enroll_key_group[enroll_key_count(enroll_key_curves)];
+static CRYPTO_ONCE   enroll_key_groups_once = CRYPTO_ONCE_STATIC_INIT;
 
 
 /*
@@ -577,7 +583,7 @@ enroll_key_build_rsa(const unsigned char *bits, size_t len)
     }
 
     if (params) {
-        pkey = enroll_key_fromdata("RSA", params);
+        pkey = enroll_key_fromdata("RSA", EVP_PKEY_PUBLIC_KEY, params);
     }
 
     OSSL_PARAM_free(params);
@@ -593,29 +599,61 @@ static EVP_PKEY *
 enroll_key_build_ec(const enroll_key_t *key, const unsigned char *bits,
     size_t len)
 {
-    OSSL_PARAM                 params[3];
+    EVP_PKEY                  *pkey;
     const enroll_key_curve_t  *curve;
 
     curve = enroll_key_curve(key->nid);
 
-    if (curve == NULL || !enroll_key_point(curve, bits, len)) {
+    if (curve == NULL
+        || !enroll_key_point(curve, bits, len)
+        || CRYPTO_THREAD_run_once(&enroll_key_groups_once, enroll_key_groups)
+           != 1)
+    {
         return NULL;
     }
 
-    /* neither is written to */
+    pkey = EVP_PKEY_dup(enroll_key_group[curve - enroll_key_curves]);
 
-    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
-                                                 (char *) curve->word, 0);
-    params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
-                                                  (void *) bits, len);
-    params[2] = OSSL_PARAM_construct_end();
+    if (pkey && EVP_PKEY_set1_encoded_public_key(pkey, bits, len) != 1) {
+        EVP_PKEY_free(pkey);
+        pkey = NULL;
+    }
 
-    return enroll_key_fromdata("EC", params);
+    return pkey;
+}
+
+
+/*
+ * Keys of curves alone, to be copied: to make a curve of its name takes four
+ * times as long.  They stay until the process ends.
+ */
+
+static void
+enroll_key_groups(void)
+{
+    size_t      i;
+    OSSL_PARAM  params[2];
+
+    params[1] = OSSL_PARAM_construct_end();
+
+    for (i = 0; i < enroll_key_count(enroll_key_curves); i++) {
+
+        /* it is not written to */
+
+        params[0] = OSSL_PARAM_construct_utf8_string(
+                                           OSSL_PKEY_PARAM_GROUP_NAME,
+                                           (char *) enroll_key_curves[i].word,
+                                           0);
+
+        enroll_key_group[i] = enroll_key_fromdata("EC",
+                                                  EVP_PKEY_KEY_PARAMETERS,
+                                                  params);
+    }
 }
 
 
 static EVP_PKEY *
-enroll_key_fromdata(const char *name, OSSL_PARAM *params)
+enroll_key_fromdata(const char *name, int parts, OSSL_PARAM *params)
 {
     EVP_PKEY      *pkey;
     EVP_PKEY_CTX  *ctx;
@@ -626,7 +664,7 @@ enroll_key_fromdata(const char *name, OSSL_PARAM *params)
 
     if (ctx == NULL
         || EVP_PKEY_fromdata_init(ctx) != 1
-        || EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1)
+        || EVP_PKEY_fromdata(ctx, &pkey, parts, params) != 1)
     {
         pkey = NULL;
     }

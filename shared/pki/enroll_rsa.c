@@ -4,7 +4,11 @@
  */
 
 
+#define _DEFAULT_SOURCE                  /* be64toh() */
+
+#include <endian.h>
 #include <stdint.h>
+#include <string.h>
 #include <openssl/asn1.h>
 #include <openssl/objects.h>
 #include <openssl/rsa.h>
@@ -16,9 +20,23 @@
 #define enroll_rsa_count(a)  (sizeof(a) / sizeof((a)[0]))
 
 
+/* a word, and what has room for two */
+
+#ifdef __SIZEOF_INT128__
+typedef uint64_t           enroll_rsa_word_t;
+typedef unsigned __int128  enroll_rsa_wide_t;
+#define enroll_rsa_host(n)  be64toh(n)
+#else
+typedef uint32_t           enroll_rsa_word_t;
+typedef uint64_t           enroll_rsa_wide_t;
+#define enroll_rsa_host(n)  be32toh(n)
+#endif
+
+
 static int enroll_rsa_integer(const unsigned char **p,
     const unsigned char *end, const unsigned char **data, size_t *len);
-static uint32_t enroll_rsa_mod(const enroll_rsa_t *rsa, uint32_t m);
+static enroll_rsa_word_t enroll_rsa_mod(const enroll_rsa_t *rsa,
+    enroll_rsa_word_t m);
 static int enroll_rsa_small_factor(const enroll_rsa_t *rsa);
 static int enroll_rsa_roca(const enroll_rsa_t *rsa);
 static int enroll_rsa_pss_mgf(enroll_rsa_pss_t *pss, const X509_ALGOR *alg);
@@ -149,47 +167,47 @@ enroll_rsa_check(const enroll_rsa_t *rsa)
 }
 
 
-static uint32_t
-enroll_rsa_mod(const enroll_rsa_t *rsa, uint32_t m)
+static enroll_rsa_word_t
+enroll_rsa_mod(const enroll_rsa_t *rsa, enroll_rsa_word_t m)
 {
-    size_t    i;
-    uint64_t  r;
+    size_t             i;
+    enroll_rsa_word_t  word;
+    enroll_rsa_wide_t  r;
 
     r = 0;
 
-    for (i = 0; i < rsa->n_len % 4; i++) {
+    /* what does not fill a word comes first */
+
+    for (i = 0; i < rsa->n_len % sizeof(enroll_rsa_word_t); i++) {
         r = r << 8 | rsa->n[i];
     }
 
     r %= m;
 
-    for ( /* void */ ; i < rsa->n_len; i += 4) {
-        r = (r << 32
-             | (uint64_t) rsa->n[i] << 24
-             | (uint64_t) rsa->n[i + 1] << 16
-             | (uint64_t) rsa->n[i + 2] << 8
-             | rsa->n[i + 3])
-            % m;
+    for ( /* void */ ; i < rsa->n_len; i += sizeof(enroll_rsa_word_t)) {
+        memcpy(&word, rsa->n + i, sizeof(enroll_rsa_word_t));
+
+        r = (r << 8 * sizeof(enroll_rsa_word_t) | enroll_rsa_host(word)) % m;
     }
 
-    return (uint32_t) r;
+    return (enroll_rsa_word_t) r;
 }
 
 
 static int
 enroll_rsa_small_factor(const enroll_rsa_t *rsa)
 {
-    size_t    i, first;
-    uint32_t  product, rest;
+    size_t             i, first;
+    enroll_rsa_word_t  product, rest;
 
-    /* as many primes at once as fit into a product of 32 bits */
+    /* as many primes at once as fit into a product of one word */
 
     for (i = 0; i < enroll_rsa_count(enroll_rsa_primes); /* void */ ) {
         first = i;
         product = 1;
 
         while (i < enroll_rsa_count(enroll_rsa_primes)
-               && product <= UINT32_MAX / enroll_rsa_primes[i])
+               && product <= (enroll_rsa_word_t) -1 / enroll_rsa_primes[i])
         {
             product *= enroll_rsa_primes[i++];
         }
