@@ -240,7 +240,10 @@ static void
 ngx_http_scep_open(ngx_http_enroll_request_t *er)
 {
     int                   i;
+    X509                 *signer;
+    enroll_ca_t          *ca;
     enroll_scep_t        *m;
+    STACK_OF(X509)       *readers;
     ngx_http_scep_ctx_t  *ctx;
 
     ctx = er->message;
@@ -262,17 +265,23 @@ ngx_http_scep_open(ngx_http_enroll_request_t *er)
         return;
     }
 
-    m->known = (enroll_ca_issued(&er->ca->pki, m->signer, NULL) != NULL);
-    er->signer = m->known ? m->signer : NULL;
+    ca = &er->ca->pki;
 
-    for (i = 0;
-         m->type == ENROLL_SCEP_GET_CERT
-         && i < sk_X509_num(ctx->conf->readers);
-         i++)
-    {
-        if (X509_cmp(sk_X509_value(ctx->conf->readers, i), m->signer) == 0) {
+    signer = (enroll_scep_signer_by(m, ca->chain)
+              || enroll_scep_signer_by(m, ca->previous))
+             ? enroll_scep_signer_cert(m) : NULL;
+
+    m->known = (signer && enroll_ca_issued(ca, signer, NULL) != NULL);
+    er->signer = m->known ? signer : NULL;
+
+    readers = (m->type == ENROLL_SCEP_GET_CERT) ? ctx->conf->readers : NULL;
+
+    for (i = 0; i < sk_X509_num(readers); i++) {
+        signer = enroll_scep_signer_cert(m);
+
+        if (signer && X509_cmp(sk_X509_value(readers, i), signer) == 0) {
             ctx->reader = 1;
-            ctx->reader_ca = ngx_http_enroll_ca_of(er->emcf, m->signer, NULL);
+            ctx->reader_ca = ngx_http_enroll_ca_of(er->emcf, signer, NULL);
             break;
         }
     }

@@ -110,7 +110,6 @@ typedef struct {
     /* by enroll_scep_verify() */
 
     int                    type;         /* messageType; 0: none served here */
-    X509                  *signer;
     enroll_key_t           signer_key;
 
     /* by the caller, see enroll_scep_open() */
@@ -129,6 +128,9 @@ typedef struct {
     /* private */
 
     EVP_PKEY              *pkey;         /* of the signer */
+    X509                  *signer;       /* NULL: not asked for yet */
+    const unsigned char   *cert;         /* the same, in der */
+    size_t                 cert_len;
     unsigned char         *der;          /* the message */
     enroll_scep_signed_t  *outer;        /* what it consists of */
     const unsigned char   *content;      /* pkcsPKIEnvelope, in der */
@@ -193,6 +195,19 @@ enroll_outcome_e enroll_scep_open(enroll_scep_t *m, const enroll_ra_t *ra);
  */
 
 unsigned enroll_scep_legacy(const enroll_scep_t *m);
+
+/*
+ * The signer's certificate, after enroll_scep_verify() has found it to be
+ * one, or NULL.  It is decoded when it is asked for: that takes longer than
+ * verifying the message, and one that a device made for itself says nothing.
+ */
+
+X509 *enroll_scep_signer_cert(enroll_scep_t *m);
+
+/* 1 if one of these has the name of its issuer, else 0; this is fast */
+
+int enroll_scep_signer_by(const enroll_scep_t *m,
+    const STACK_OF(X509) *issuers);
 
 /* wipes what was secret; NULL is taken */
 

@@ -165,7 +165,7 @@ enroll_scep_take(enroll_scep_t *m, const unsigned char *ber, size_t len)
     if (!enroll_scep_signed(s, w.data, w.len)
         || !enroll_scep_attributes(s)
         || !enroll_scep_transaction(m, s)
-        || !enroll_scep_signer_cert(&s->cert, m->signer_digest, &s->certs,
+        || !enroll_scep_signer_find(&s->cert, m->signer_digest, &s->certs,
                                     &s->sid))
     {
         return 0;

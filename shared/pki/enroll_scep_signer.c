@@ -5,6 +5,7 @@
 
 
 #include <string.h>
+#include <openssl/asn1t.h>
 #include <openssl/crypto.h>
 #include <openssl/objects.h>
 #include <openssl/rsa.h>
@@ -30,11 +31,41 @@ typedef struct {
 } enroll_scep_cert_t;
 
 
+/* X509, but that the key in it is not decoded */
+
+typedef struct {
+    X509_ALGOR                *alg;
+    ASN1_BIT_STRING           *bits;
+} enroll_scep_spki_t;
+
+
+typedef struct {
+    ASN1_INTEGER              *version;
+    ASN1_INTEGER              *serial;
+    X509_ALGOR                *alg;
+    X509_NAME                 *issuer;
+    X509_VAL                  *validity;
+    X509_NAME                 *subject;
+    enroll_scep_spki_t        *spki;
+    ASN1_BIT_STRING           *issuer_id;
+    ASN1_BIT_STRING           *subject_id;
+    STACK_OF(X509_EXTENSION)  *exts;
+} enroll_scep_tbs_t;
+
+
+typedef struct {
+    enroll_scep_tbs_t         *tbs;
+    X509_ALGOR                *alg;
+    ASN1_BIT_STRING           *signature;
+} enroll_scep_signer_t;
+
+
 static int enroll_scep_cert(enroll_scep_cert_t *c, const enroll_tlv_t *cert);
 static void enroll_scep_cert_skid(enroll_tlv_t *skid, const enroll_tlv_t *exts);
 static int enroll_scep_cert_issuer(const enroll_tlv_t *cert_issuer,
     const enroll_tlv_t *issuer);
-static enroll_outcome_e enroll_scep_signer_key(enroll_scep_t *m);
+static enroll_outcome_e enroll_scep_signer_key(enroll_scep_t *m,
+    const enroll_scep_spki_t *spki);
 static int enroll_scep_signature_alg(const enroll_scep_t *m,
     const X509_ALGOR *alg, enroll_rsa_pss_t *pss);
 static int enroll_scep_signature_pss(const X509_ALGOR *alg, int digest,
@@ -44,6 +75,31 @@ static int enroll_scep_verify_octets(const enroll_scep_t *m,
     const enroll_der_writer_t *octets);
 
 
+ASN1_SEQUENCE(enroll_scep_spki_t) = {
+    ASN1_SIMPLE(enroll_scep_spki_t, alg, X509_ALGOR),
+    ASN1_SIMPLE(enroll_scep_spki_t, bits, ASN1_BIT_STRING)
+} static_ASN1_SEQUENCE_END(enroll_scep_spki_t)
+
+ASN1_SEQUENCE(enroll_scep_tbs_t) = {
+    ASN1_EXP_OPT(enroll_scep_tbs_t, version, ASN1_INTEGER, 0),
+    ASN1_SIMPLE(enroll_scep_tbs_t, serial, ASN1_INTEGER),
+    ASN1_SIMPLE(enroll_scep_tbs_t, alg, X509_ALGOR),
+    ASN1_SIMPLE(enroll_scep_tbs_t, issuer, X509_NAME),
+    ASN1_SIMPLE(enroll_scep_tbs_t, validity, X509_VAL),
+    ASN1_SIMPLE(enroll_scep_tbs_t, subject, X509_NAME),
+    ASN1_SIMPLE(enroll_scep_tbs_t, spki, enroll_scep_spki_t),
+    ASN1_IMP_OPT(enroll_scep_tbs_t, issuer_id, ASN1_BIT_STRING, 1),
+    ASN1_IMP_OPT(enroll_scep_tbs_t, subject_id, ASN1_BIT_STRING, 2),
+    ASN1_EXP_SEQUENCE_OF_OPT(enroll_scep_tbs_t, exts, X509_EXTENSION, 3)
+} static_ASN1_SEQUENCE_END(enroll_scep_tbs_t)
+
+ASN1_SEQUENCE(enroll_scep_signer_t) = {
+    ASN1_SIMPLE(enroll_scep_signer_t, tbs, enroll_scep_tbs_t),
+    ASN1_SIMPLE(enroll_scep_signer_t, alg, X509_ALGOR),
+    ASN1_SIMPLE(enroll_scep_signer_t, signature, ASN1_BIT_STRING)
+} static_ASN1_SEQUENCE_END(enroll_scep_signer_t)
+
+
 /*
  * The certificate that the SignerInfo names, wherever in the bag it is.  This
  * runs on the event loop: OpenSSL's decoder, to which keys are what takes
@@ -51,7 +107,7 @@ static int enroll_scep_verify_octets(const enroll_scep_t *m,
  */
 
 int
-enroll_scep_signer_cert(enroll_tlv_t *found, unsigned char *digest,
+enroll_scep_signer_find(enroll_tlv_t *found, unsigned char *digest,
     const enroll_tlv_t *certs, const enroll_tlv_t *sid)
 {
     size_t               n;
@@ -225,20 +281,103 @@ enroll_scep_cert_issuer(const enroll_tlv_t *cert_issuer,
 }
 
 
-enroll_outcome_e
-enroll_scep_signer(enroll_scep_t *m, const enroll_tlv_t *cert)
+int
+enroll_scep_signer_id(enroll_tlv_t *issuer, enroll_tlv_t *serial,
+    const enroll_scep_t *m)
+{
+    enroll_tlv_t         cert;
+    enroll_scep_cert_t   c;
+    enroll_der_reader_t  r;
+
+    r = enroll_der_reader(m->cert, m->cert_len);
+
+    if (m->cert == NULL
+        || !enroll_der_any(&r, &cert)
+        || !enroll_scep_cert(&c, &cert))
+    {
+        return 0;
+    }
+
+    *issuer = c.issuer;
+    *serial = c.serial;
+
+    return 1;
+}
+
+
+int
+enroll_scep_signer_by(const enroll_scep_t *m, const STACK_OF(X509) *issuers)
+{
+    int            i, found;
+    X509          *x;
+    X509_NAME     *name;
+    enroll_tlv_t   issuer, serial;
+
+    if (!enroll_scep_signer_id(&issuer, &serial, m)) {
+        return 0;
+    }
+
+    name = enroll_scep_name(&issuer);
+    found = 0;
+
+    for (i = 0; name && i < sk_X509_num(issuers); i++) {
+        x = sk_X509_value(issuers, i);
+
+        if (X509_NAME_cmp(X509_get_subject_name(x), name) == 0) {
+            found = 1;
+            break;
+        }
+    }
+
+    X509_NAME_free(name);
+
+    return found;
+}
+
+
+X509 *
+enroll_scep_signer_cert(enroll_scep_t *m)
 {
     const unsigned char  *p;
 
-    p = cert->start;
+    if (m->signer == NULL && m->cert) {
+        p = m->cert;
 
-    m->signer = d2i_X509(NULL, &p, (long) cert->size);
-
-    if (m->signer == NULL || p != cert->start + cert->size) {
-        return ENROLL_SCEP_MESSAGE;
+        ERR_set_mark();
+        m->signer = d2i_X509(NULL, &p, (long) m->cert_len);
+        ERR_pop_to_mark();
     }
 
-    return enroll_scep_signer_key(m);
+    return m->signer;
+}
+
+
+enroll_outcome_e
+enroll_scep_signer(enroll_scep_t *m, const enroll_tlv_t *cert)
+{
+    enroll_outcome_e       rc;
+    const unsigned char   *p;
+    enroll_scep_signer_t  *x;
+
+    p = cert->start;
+
+    x = (enroll_scep_signer_t *)
+            ASN1_item_d2i(NULL, &p, (long) cert->size,
+                          ASN1_ITEM_rptr(enroll_scep_signer_t));
+
+    if (x == NULL || p != cert->start + cert->size) {
+        rc = ENROLL_SCEP_MESSAGE;
+
+    } else {
+        m->cert = cert->start;
+        m->cert_len = cert->size;
+
+        rc = enroll_scep_signer_key(m, x->tbs->spki);
+    }
+
+    ASN1_item_free((ASN1_VALUE *) x, ASN1_ITEM_rptr(enroll_scep_signer_t));
+
+    return rc;
 }
 
 
@@ -248,21 +387,22 @@ enroll_scep_signer(enroll_scep_t *m, const enroll_tlv_t *cert)
  */
 
 static enroll_outcome_e
-enroll_scep_signer_key(enroll_scep_t *m)
+enroll_scep_signer_key(enroll_scep_t *m, const enroll_scep_spki_t *spki)
 {
-    int                   len, nid;
-    X509_ALGOR           *alg;
-    X509_PUBKEY          *pubkey;
+    int                   nid;
+    size_t                len;
     enroll_key_t         *key;
+    const X509_ALGOR     *alg;
     const unsigned char  *bits;
 
     key = &m->signer_key;
-    pubkey = X509_get_X509_PUBKEY(m->signer);
+    alg = spki->alg;
+    bits = spki->bits->data;
+    len = (size_t) spki->bits->length;
 
-    if (pubkey == NULL
-        || X509_PUBKEY_get0_param(NULL, &bits, &len, &alg, pubkey) != 1
-        || len <= 0
-        || enroll_key_inspect(key, alg, bits, (size_t) len) != ENROLL_OK)
+    if (spki->bits->length <= 0
+        || (spki->bits->flags & 0x07)
+        || enroll_key_inspect(key, alg, bits, len) != ENROLL_OK)
     {
         return ENROLL_SCEP_ALG;
     }
@@ -282,7 +422,7 @@ enroll_scep_signer_key(enroll_scep_t *m)
         return ENROLL_SCEP_ALG;
     }
 
-    m->pkey = enroll_key_build(key, bits, (size_t) len);
+    m->pkey = enroll_key_build(key, bits, len);
 
     return m->pkey ? ENROLL_OK : ENROLL_SCEP_ALG;
 }

@@ -21,11 +21,16 @@
  * SubjectPublicKeyInfo: 1, or 0 where there is none or more than one
  */
 
-int enroll_scep_signer_cert(enroll_tlv_t *cert, unsigned char *digest,
+int enroll_scep_signer_find(enroll_tlv_t *cert, unsigned char *digest,
     const enroll_tlv_t *certs, const enroll_tlv_t *sid);
 
+/* the issuer and the serial number of m->cert, as they are in it: 1 or 0 */
+
+int enroll_scep_signer_id(enroll_tlv_t *issuer, enroll_tlv_t *serial,
+    const enroll_scep_t *m);
+
 /*
- * Sets m->signer, m->signer_key and m->pkey: ENROLL_OK, ENROLL_SCEP_MESSAGE
+ * Sets m->cert, m->signer_key and m->pkey: ENROLL_OK, ENROLL_SCEP_MESSAGE
  * where it is no certificate, or ENROLL_SCEP_ALG
  */
 

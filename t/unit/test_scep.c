@@ -32,7 +32,7 @@ request(void **state)
         assert_int_equal(m->transaction_type, V_ASN1_PRINTABLESTRING);
         assert_memory_equal(m->transaction, "0123456789abcdef", 16);
         assert_int_equal(m->nonce_len, 16);
-        assert_int_equal(X509_cmp(m->signer, dev.cert), 0);
+        assert_int_equal(X509_cmp(enroll_scep_signer_cert(m), dev.cert), 0);
         assert_int_equal(m->signer_key.kind, ENROLL_KEY_RSA);
         assert_int_equal(m->signer_key.bits, 2048);
         assert_memory_equal(m->signer_digest, m->csr->key_digest, 32);
@@ -687,7 +687,7 @@ ber(void **state)
         der = scep_ber(scep_message(&msg));
 
         assert_int_equal(take_legacy(&m, der, 0, 0), ENROLL_OK);
-        assert_int_equal(X509_cmp(m->signer, dev.cert), 0);
+        assert_int_equal(X509_cmp(enroll_scep_signer_cert(m), dev.cert), 0);
         enroll_scep_free(m);
 
         /* the end of contents missing */
