@@ -9,7 +9,7 @@
  */
 
 
-#include "ngx_http_enroll.h"
+#include "ngx_http_enroll_core.h"
 
 
 /*

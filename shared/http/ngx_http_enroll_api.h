@@ -14,7 +14,7 @@
 #define _NGX_HTTP_ENROLL_API_H_INCLUDED_
 
 
-#include "ngx_http_enroll.h"
+#include "ngx_http_enroll_core.h"
 
 
 #define NGX_HTTP_ENROLL_API_SECRET    16              /* octets, random */

@@ -11,7 +11,7 @@
  */
 
 
-#include "ngx_http_enroll.h"
+#include "ngx_http_enroll_core.h"
 
 
 

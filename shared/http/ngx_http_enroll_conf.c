@@ -10,7 +10,7 @@
  */
 
 
-#include "ngx_http_enroll.h"
+#include "ngx_http_enroll_core.h"
 
 
 typedef struct {
@@ -21,6 +21,8 @@ typedef struct {
 
 static char *ngx_http_enroll_block_command(ngx_conf_t *cf,
     ngx_command_t *dummy, void *conf);
+static ngx_array_t *ngx_http_enroll_read_users(ngx_conf_t *cf,
+    ngx_str_t *name);
 static void ngx_http_enroll_certs_free(void *data);
 static char *ngx_http_enroll_endpoint_error(ngx_conf_t *cf,
     ngx_http_enroll_endpoint_t *endpoint, const char *what, ngx_str_t *name);
@@ -409,7 +411,7 @@ ngx_http_enroll_rest(ngx_http_request_t *r,
  * in a line, but read once, at start
  */
 
-ngx_array_t *
+static ngx_array_t *
 ngx_http_enroll_read_users(ngx_conf_t *cf, ngx_str_t *name)
 {
     u_char                  *p, *last, *eol, *colon, *end;

@@ -10,6 +10,7 @@
  */
 
 
+#include "ngx_http_enroll_core.h"
 #include "ngx_http_enroll_pages.h"
 
 

@@ -10,7 +10,7 @@
  */
 
 
-#include "ngx_http_enroll.h"
+#include "ngx_http_enroll_core.h"
 
 
 static X509 *ngx_http_enroll_ra_cert(ngx_conf_t *cf, ngx_http_enroll_ca_t *ca,

@@ -14,7 +14,7 @@
 #define _NGX_HTTP_ENROLL_STATUS_H_INCLUDED_
 
 
-#include "ngx_http_enroll.h"
+#include "ngx_http_enroll_core.h"
 #include "ngx_enroll_clock.h"
 
 

@@ -10,7 +10,7 @@
  */
 
 
-#include "ngx_http_enroll.h"
+#include "ngx_http_enroll_core.h"
 
 
 static ngx_int_t ngx_http_enroll_step_decode(ngx_http_enroll_request_t *er);

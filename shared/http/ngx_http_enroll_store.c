@@ -10,7 +10,7 @@
  */
 
 
-#include "ngx_http_enroll.h"
+#include "ngx_http_enroll_core.h"
 
 
 static void ngx_http_enroll_limited(void *data,
