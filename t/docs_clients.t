@@ -35,7 +35,7 @@ $t->ca('ca', key => 'rsa:2048');
 $t->ra('ra', 'ca');
 $t->ca('tls-ca', key => 'rsa:2048');
 $t->cert('web', issuer => 'tls-ca', key => 'rsa:2048', subject =>
-    '/CN=localhost', ext => "subjectAltName=DNS:localhost\n"
+    '/CN=localhost', ext => "subjectAltName=DNS:localhost,IP:127.0.0.1\n"
     . "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n");
 $t->write("server.$_", $t->read("web.$_")) for 'crt', 'key';
 $t->users('est.users', dev1 => 'a secret of dev1');
@@ -45,7 +45,7 @@ $conf =~ s{127\.0\.0\.1:8443}{127.0.0.1:%%PORT_tls%%};
 $conf =~ s{127\.0\.0\.1:8080}{127.0.0.1:%%PORT_plain%%};
 $t->conf($conf)->run;
 
-my $est = 'https://localhost:' . $t->port('tls');
+my $est = 'https://127.0.0.1:' . $t->port('tls');
 my $scep = 'http://127.0.0.1:' . $t->port('plain');
 
 ##############################################################################
