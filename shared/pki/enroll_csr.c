@@ -83,6 +83,7 @@ static enroll_outcome_e enroll_csr_pkcs10(enroll_csr_t *csr,
     const unsigned char *der, size_t len);
 static enroll_outcome_e enroll_csr_subject(X509_NAME *subject);
 static int enroll_csr_subject_der(X509_NAME *subject);
+static int enroll_csr_subject_plain(const unsigned char *der, size_t len);
 static int enroll_csr_digest(unsigned char *der, int len,
     unsigned char *digest);
 static enroll_outcome_e enroll_csr_signature_alg(const enroll_csr_t *csr,
@@ -379,6 +380,14 @@ enroll_csr_subject_der(X509_NAME *subject)
     const unsigned char    *der, *anew_der;
     const X509_NAME_ENTRY  *entry;
 
+    if (X509_NAME_get0_der(subject, &der, &len) != 1) {
+        return 0;
+    }
+
+    if (enroll_csr_subject_plain(der, len)) {
+        return 1;
+    }
+
     anew = X509_NAME_new();
     if (anew == NULL) {
         return 0;
@@ -402,7 +411,6 @@ enroll_csr_subject_der(X509_NAME *subject)
     }
 
     same = i == n
-           && X509_NAME_get0_der(subject, &der, &len) == 1
            && X509_NAME_get0_der(anew, &anew_der, &anew_len) == 1
            && len == anew_len
            && memcmp(der, anew_der, len) == 0;
@@ -410,6 +418,58 @@ enroll_csr_subject_der(X509_NAME *subject)
     X509_NAME_free(anew);
 
     return same;
+}
+
+
+/*
+ * 1 if the name is DER as it stands, which is seen faster: one attribute an
+ * RDN, with a string of a usual type.  Others may be DER as well.
+ */
+
+static int
+enroll_csr_subject_plain(const unsigned char *der, size_t len)
+{
+    enroll_tlv_t         name, rdn, pair, t;
+    enroll_der_reader_t  r, set, seq;
+
+    r = enroll_der_reader(der, len);
+
+    if (!enroll_der_get(&r, ENROLL_DER_SEQUENCE, &name)
+        || !enroll_der_end(&r))
+    {
+        return 0;
+    }
+
+    r = enroll_der_inside(&name);
+
+    while (!enroll_der_end(&r)) {
+
+        if (!enroll_der_get(&r, ENROLL_DER_SET, &rdn)) {
+            return 0;
+        }
+
+        set = enroll_der_inside(&rdn);
+
+        if (!enroll_der_get(&set, ENROLL_DER_SEQUENCE, &pair)
+            || !enroll_der_end(&set))
+        {
+            return 0;
+        }
+
+        seq = enroll_der_inside(&pair);
+
+        if (!enroll_der_get(&seq, ENROLL_DER_OID, &t)
+            || !enroll_der_any(&seq, &t)
+            || (t.tag != ENROLL_DER_UTF8
+                && t.tag != ENROLL_DER_PRINTABLE
+                && t.tag != ENROLL_DER_IA5)
+            || !enroll_der_end(&seq))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
