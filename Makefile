@@ -29,8 +29,8 @@ QUIET = $(if $(V),,-s)
 export LC_ALL = C
 
 
-.PHONY: all modules install unit test asan valgrind fuzz corpus bench bench-tools lint clean \
-        help FORCE
+.PHONY: all modules install unit test asan valgrind fuzz corpus bench \
+        bench-tools lint clean help FORCE
 
 all: modules
 
