@@ -289,12 +289,13 @@ enroll_scep_signer_id(enroll_tlv_t *issuer, enroll_tlv_t *serial,
     enroll_scep_cert_t   c;
     enroll_der_reader_t  r;
 
+    if (m->cert == NULL) {
+        return 0;
+    }
+
     r = enroll_der_reader(m->cert, m->cert_len);
 
-    if (m->cert == NULL
-        || !enroll_der_any(&r, &cert)
-        || !enroll_scep_cert(&c, &cert))
-    {
+    if (!enroll_der_any(&r, &cert) || !enroll_scep_cert(&c, &cert)) {
         return 0;
     }
 
