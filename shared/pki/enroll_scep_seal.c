@@ -261,7 +261,7 @@ enroll_scep_encrypt(enroll_der_writer_t *w, const EVP_CIPHER *cipher,
                        (size_t) EVP_CIPHER_get_iv_length(cipher));
         enroll_der_close(w, mark);
 
-        enroll_der_add(w, ENROLL_DER_CONTEXT, out, (size_t) (n + rest));
+        enroll_der_add(w, ENROLL_DER_CONTEXT, out, (size_t) n + (size_t) rest);
         enroll_der_close(w, outer);
     }
 
