@@ -396,6 +396,10 @@ ngx_http_enroll_exit_process(ngx_cycle_t *cycle)
     if (emcf && emcf->endpoint) {
         ngx_enroll_redis_stop(emcf->redis);
         ngx_http_enroll_zone_leave();
+
+        /* the pool's threads have ended */
+
+        enroll_key_end();
     }
 }
 

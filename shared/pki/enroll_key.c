@@ -625,7 +625,7 @@ enroll_key_build_ec(const enroll_key_t *key, const unsigned char *bits,
 
 /*
  * Keys of curves alone, to be copied: to make a curve of its name takes four
- * times as long.  They stay until the process ends.
+ * times as long.  They stay until enroll_key_end().
  */
 
 static void
@@ -648,6 +648,18 @@ enroll_key_groups(void)
         enroll_key_group[i] = enroll_key_fromdata("EC",
                                                   EVP_PKEY_KEY_PARAMETERS,
                                                   params);
+    }
+}
+
+
+void
+enroll_key_end(void)
+{
+    size_t  i;
+
+    for (i = 0; i < enroll_key_count(enroll_key_curves); i++) {
+        EVP_PKEY_free(enroll_key_group[i]);
+        enroll_key_group[i] = NULL;
     }
 }
 

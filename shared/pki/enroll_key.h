@@ -118,6 +118,10 @@ EVP_PKEY *enroll_key_build(const enroll_key_t *key,
 
 int enroll_key_cheap(const enroll_key_t *key);
 
+/* frees what is kept for all keys; none may be looked at afterwards */
+
+void enroll_key_end(void);
+
 /*
  * "rsa:2048", "ec:P-256", "ed25519", …: writes at most ENROLL_KEY_TEXT
  * octets with the final NUL, returns the length without it
