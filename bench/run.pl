@@ -297,12 +297,12 @@ sub rounds {
             $c->{total}{bad} ? "  BAD ANSWERS: $c->{total}{bad}" : '';
     }
 
-    printf "\nfloor: %s us; %s\n\n",
+    printf "\nfloor: %s us%s\n\n",
         join(', ', map { sprintf '%s %.1f', s/floor_//r,
                          median(@{$seen{floor}{$_}}) / 1000 }
                    sort keys %{$seen{floor}}),
-        join(', ', map { my $s = $seen{$_->{name}};
-                         $s->{redis}[0] ? sprintf 'Redis in "%s" %.1f us',
+        join('', map { my $s = $seen{$_->{name}};
+                         median(@{$s->{redis}}) > 1000 ? sprintf '; Redis in "%s" %.1f us',
                          $_->{name}, median(@{$s->{redis}}) / 1000 : () }
                    @cases);
     return \%seen;
