@@ -43,9 +43,12 @@
 /* what must be the same in three files that are loaded apart */
 
 #define NGX_HTTP_ENROLL_ABI                                                   \
-    (sizeof(ngx_http_enroll_request_t) << 16                                  \
-     | sizeof(ngx_http_enroll_protocol_t) << 8                                \
-     | sizeof(ngx_http_enroll_endpoint_t))
+    (((((sizeof(ngx_http_enroll_request_t) * 4099                             \
+         + sizeof(ngx_http_enroll_protocol_t)) * 4099                         \
+        + sizeof(ngx_http_enroll_endpoint_t)) * 4099                          \
+       + sizeof(ngx_http_enroll_ca_t)) * 4099                                 \
+      + sizeof(ngx_http_enroll_profile_t)) * 4099                             \
+     + sizeof(ngx_http_enroll_loc_conf_t))
 
 #define NGX_HTTP_ENROLL_VERSION   "0.1.0"
 
