@@ -461,7 +461,7 @@ sub many {
           $peer->{ca}, '--ra', $peer->{ca}, @scep[9 .. $#scep]] : ())
     {
         my ($name, $conns, $n, @args) = @$_;
-        my @r = map { load(@args, '--warm', $conns, '--connections', $conns,
+        my @r = map { load(@args, '--warm', 3 * $conns, '--connections', $conns,
                            '--requests', count($n)) }
                 1 .. ($conns > 128 ? 1 : $ROUNDS);
         my $failed = 0;
