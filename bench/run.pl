@@ -131,6 +131,12 @@ CONF
         default_type text/plain;
 
         location /scep { scep rsa; scep_challenge secret; }
+
+        # a thousand devices at once, which have one address here
+
+        location /fleet {
+            scep rsa; scep_challenge secret; scep_failure_limit 2000;
+        }
         location = /caps { return 200 "$text{caps}"; }
         location = /cacert { return 200 "$text{cacert}"; }
     }
@@ -444,7 +450,7 @@ sub many {
         'p99 ms', 'failed';
 
     my @scep = ('scep', '--port', $t->port('plain'), '--path',
-        '/scep?operation=PKIOperation', '--issuer', $t->dir('rsa.crt'),
+        '/fleet?operation=PKIOperation', '--issuer', $t->dir('rsa.crt'),
         '--ra', $t->dir('ra.crt'), '--pool', $POOL, '--challenge', 'secret');
     my $peer = peer();
 
