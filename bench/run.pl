@@ -44,8 +44,11 @@ for my $name (sort keys %wanted) {
 ###############################################################################
 # the servers
 
+# nothing that was started stays behind
+
+$SIG{$_} = sub { exit 1 } for qw(HUP INT TERM);
+
 my $t = Enroll->new;
-my $dir = $t->dir;
 my %size;                           # of what the small GETs answer
 
 $| = 1;
