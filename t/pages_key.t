@@ -28,7 +28,8 @@ $t->write('flaky.c', <<'C');
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
-static char  gone[4096];
+static char         gone[4096];
+static RSA_METHOD  *meth;
 
 static int
 sign(int len, const unsigned char *from, unsigned char *to, RSA *rsa, int pad)
@@ -42,26 +43,35 @@ sign(int len, const unsigned char *from, unsigned char *to, RSA *rsa, int pad)
 static EVP_PKEY *
 load(ENGINE *e, const char *id, UI_METHOD *ui, void *data)
 {
-    RSA         *rsa;
-    FILE        *f = fopen(id, "r");
-    EVP_PKEY    *pkey = EVP_PKEY_new();
-    RSA_METHOD  *meth = RSA_meth_dup(RSA_PKCS1_OpenSSL());
+    RSA       *rsa;
+    FILE      *f = fopen(id, "r");
+    EVP_PKEY  *pkey = EVP_PKEY_new();
 
     snprintf(gone, sizeof(gone), "%s.gone", id);
     rsa = f ? PEM_read_RSAPrivateKey(f, NULL, NULL, NULL) : NULL;
     if (f) fclose(f);
     if (rsa == NULL) return NULL;
-    RSA_meth_set_priv_enc(meth, sign);
     RSA_set_method(rsa, meth);
     EVP_PKEY_assign_RSA(pkey, rsa);
     return pkey;
 }
 
 static int
+destroy(ENGINE *e)
+{
+    RSA_meth_free(meth);
+    return 1;
+}
+
+static int
 bind(ENGINE *e, const char *id)
 {
-    return ENGINE_set_id(e, "flaky") && ENGINE_set_name(e, "flaky")
-           && ENGINE_set_load_privkey_function(e, load);
+    meth = RSA_meth_dup(RSA_PKCS1_OpenSSL());
+
+    return meth && RSA_meth_set_priv_enc(meth, sign)
+           && ENGINE_set_id(e, "flaky") && ENGINE_set_name(e, "flaky")
+           && ENGINE_set_load_privkey_function(e, load)
+           && ENGINE_set_destroy_function(e, destroy);
 }
 
 IMPLEMENT_DYNAMIC_BIND_FN(bind)
