@@ -179,7 +179,8 @@ build/asan/nginx: config build/settings tools/nginx-asan.sh $(SOURCES) \
 
 # What reads octets from outside, under libFuzzer, each for FUZZ_TIME seconds.
 # What it finds new stays below build/fuzz, with the input that broke it.
-# Without libFuzzer the same programs take the kept corpus alone: t/fuzz.t.
+# Without libFuzzer the same programs take the kept corpus and damaged copies of
+# it: t/fuzz.t.
 
 FUZZ = $(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/fuzz_*.c))
 FUZZ_TIME ?= 60

@@ -2,9 +2,10 @@
 
 # Copyright (C) The nginx-enroll authors
 
-# The fuzzers take their kept corpus, and the beginnings of each of its files,
-# under AddressSanitizer and UndefinedBehaviorSanitizer: what "make corpus" has
-# built.  libFuzzer goes on from there: "make fuzz".
+# The fuzzers take their kept corpus, with the beginnings of each of its files
+# and damaged copies of it, under AddressSanitizer and
+# UndefinedBehaviorSanitizer: what "make corpus" has built.  libFuzzer goes on
+# from there: "make fuzz".
 #
 # Conformance: BAD-051
 
