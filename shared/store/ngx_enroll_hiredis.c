@@ -15,6 +15,7 @@ typedef struct {
     redisAsyncContext            *ac;
     ngx_connection_t             *connection;
     ngx_enroll_hiredis_close_pt   close;
+    unsigned                      writing:1;  /* hiredis is told to */
 } ngx_enroll_hiredis_t;
 
 
@@ -77,6 +78,7 @@ ngx_enroll_hiredis_attach(redisAsyncContext *ac, ngx_log_t *log,
     h->ac = ac;
     h->connection = c;
     h->close = close;
+    h->writing = 0;
 
     c->data = h;
     c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
@@ -136,6 +138,7 @@ ngx_enroll_hiredis_handler(ngx_event_t *ev)
     /* either call may free ac, h and c: nothing may be touched afterwards */
 
     if (ev->write) {
+        h->writing = 1;
         redisAsyncHandleWrite(ac);
 
     } else {
@@ -206,12 +209,27 @@ ngx_enroll_hiredis_del_read(void *data)
 }
 
 
+/*
+ * A socket nearly always takes what there is to write: it is written at the
+ * end of this turn of the event loop, all commands of the turn at once, and
+ * epoll is asked only where something is left.
+ */
+
 static void
 ngx_enroll_hiredis_add_write(void *data)
 {
+    ngx_event_t           *ev;
     ngx_enroll_hiredis_t  *h = data;
 
-    ngx_enroll_hiredis_add_event(h->connection->write, NGX_WRITE_EVENT);
+    ev = h->connection->write;
+
+    if (h->writing || !(h->ac->c.flags & REDIS_CONNECTED)) {
+        h->writing = 0;
+        ngx_enroll_hiredis_add_event(ev, NGX_WRITE_EVENT);
+
+    } else if (!ev->active) {
+        ngx_post_event(ev, &ngx_posted_events);
+    }
 }
 
 
@@ -220,6 +238,7 @@ ngx_enroll_hiredis_del_write(void *data)
 {
     ngx_enroll_hiredis_t  *h = data;
 
+    h->writing = 0;
     ngx_enroll_hiredis_del_event(h->connection->write, NGX_WRITE_EVENT);
 }
 
