@@ -82,8 +82,6 @@ my %est = (protocol => 'est', operation => 'simpleenroll',
            address => '127.0.0.1');
 my %dev1 = (auth => 'basic', identity => 'dev1', requester => 'basic:dev1');
 
-$t->redis_stop('TERM');
-$t->redis_start;
 my $r = $t->est('simpleenroll', csr => $csr, %user);
 my $der = $t->issued($r);
 my $serial = uc cert_fields($der)->{serial};
