@@ -89,14 +89,19 @@ is(sum($page, 'enroll_requests_total', outcome => 'failed', reason => 'busy'),
     $refused, 'by its reason, too');
 is(sum($page, 'enroll_thread_pool_jobs'), 0, 'no job is left');
 
+# three signatures take some milliseconds: all is ready before they begin
 my $n = 0;
 ok(wait_for(sub {
-    my @c = map { $t->connect } 1 .. 3;
-    $_->send_post('simpleenroll', csr => $t->forge(name => 'k',
-        subject => name(CN => 'more' . ++$n))) for @c;
-    my $jobs = sum(scrape($t), 'enroll_thread_pool_jobs');
+    my @more = map { $t->forge(name => 'k', subject => name(CN => "more$_")) }
+                   $n + 1 .. $n + 3;
+    my ($look, @c) = map { $t->connect } 0 .. @more;
+    $n += @more;
+
+    $c[$_]->send_post('simpleenroll', csr => $more[$_]) for 0 .. $#c;
+    $look->write("GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    my $page = $look->response->{body};
     $_->response for @c;
-    $jobs;
+    $page =~ /^enroll_thread_pool_jobs [1-9]/m;
 }, 30), 'jobs in hand are seen');
 
 is($t->open_txns, '', 'no transaction is open');
